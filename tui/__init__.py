@@ -1,0 +1,1 @@
+"""The terminal app: a viewer of what `assistant` does."""
