@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
@@ -192,7 +192,8 @@ class Ledger:
         totals: dict[tuple[str, str], tuple[int, float]] = {}
         query = (
             "SELECT CASE instr(path, x'2f') WHEN 0 THEN x'' "
-            "ELSE substr(path, 1, instr(path, x'2f') - 1) END, state, count(*), coalesce(sum(duration), 0) FROM tracks GROUP BY 1, 2"
+            "ELSE substr(path, 1, instr(path, x'2f') - 1) END, state, count(*), coalesce(sum(duration), 0) "
+            "FROM tracks GROUP BY 1, 2"
         )
         for folder, state, number, seconds in self._database.execute(query):
             totals[os.fsdecode(folder), state] = (number, seconds)
@@ -291,6 +292,11 @@ class Ledger:
             )
             for row in rows
         ]
+
+    def count(self, table: Literal["tracks", "proposals", "decisions", "clips"]) -> int:
+        """The number of rows of a table; of decisions, those in force."""
+        where = "WHERE state = 'done'" if table == "decisions" else ""
+        return int(self._database.execute(f"SELECT count(*) FROM {table} {where}").fetchone()[0])
 
     def _upgrade(self) -> None:
         version = self._database.execute("PRAGMA user_version").fetchone()[0]

@@ -1,0 +1,1 @@
+"""The commands of `musichelper`, one file a subject; each adds itself to the parser."""
