@@ -71,6 +71,7 @@ class Decision:
     decider: str
     proposed: str | None
     probability: float | None
+    step: int | None
     made: float
 
 
@@ -231,30 +232,48 @@ class Ledger:
         moves: list[tuple[Path, Path]],
         decider: str,
         proposal: Proposal | None,
+        step: int | None = None,
     ) -> Decision:
-        """Write a decision as planned, before anything is moved."""
+        """Write a decision as planned, before anything is moved; a new step unless one is named."""
         cursor = self._database.execute(
             "INSERT INTO decisions (track, content, action, genre_from, genre_to, moves, state, decider, "
-            "proposed, probability, made) VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?)",
+            "proposed, probability, step, made) VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?)",
             (
                 track.id,
                 track.content,
                 action,
                 genre_from,
                 genre_to,
-                json.dumps([[str(a), str(b)] for a, b in moves]),
+                _moves(moves),
                 decider,
                 proposal.genre if proposal else None,
                 proposal.probability if proposal else None,
+                self.next_step() if step is None else step,
                 time.time(),
             ),
         )
         row = self._database.execute("SELECT * FROM decisions WHERE id = ?", (cursor.lastrowid,)).fetchone()
         return _decision(row)
 
-    def set_decision_state(self, decision_id: int, state: str) -> None:
-        """Mark a decision planned, done, undoing or undone."""
-        self._database.execute("UPDATE decisions SET state = ? WHERE id = ?", (state, decision_id))
+    def next_step(self) -> int:
+        """A number for decisions that shall be undone together."""
+        return int(self._database.execute("SELECT coalesce(max(step), 0) + 1 FROM decisions").fetchone()[0])
+
+    def set_decision_state(
+        self, decision_id: int, state: str, moves: list[tuple[Path, Path]] | None = None
+    ) -> None:
+        """Mark a decision planned, done, undoing or undone, with new moves where there are any."""
+        self._database.execute(
+            "UPDATE decisions SET state = ?, moves = coalesce(?, moves) WHERE id = ?",
+            (state, None if moves is None else _moves(moves), decision_id),
+        )
+
+    def forget_steps(self, *, decision_id: int | None = None) -> None:
+        """Take one decision, or all undone ones, out of undo and redo; they stay as a record."""
+        if decision_id is None:
+            self._database.execute("UPDATE decisions SET step = NULL WHERE state = 'undone'")
+        else:
+            self._database.execute("UPDATE decisions SET step = NULL WHERE id = ?", (decision_id,))
 
     def decisions(
         self, *, states: tuple[str, ...] = ("done",), newest_first: bool = False, limit: int | None = None
@@ -330,6 +349,10 @@ def _proposal(row: sqlite3.Row) -> Proposal:
     values = dict(row)
     values["top"] = [(genre, probability) for genre, probability in json.loads(values["top"])]
     return Proposal(**values)
+
+
+def _moves(moves: list[tuple[Path, Path]]) -> str:
+    return json.dumps([[str(a), str(b)] for a, b in moves])
 
 
 def _decision(row: sqlite3.Row) -> Decision:

@@ -44,6 +44,7 @@ CREATE TABLE decisions (
   decider     TEXT    NOT NULL,             -- person or demo
   proposed    TEXT,                         -- the genre that was proposed
   probability REAL,
+  step        INTEGER,                      -- decisions of one step are undone together; NULL: not any more
   made        REAL    NOT NULL
 );
 CREATE INDEX decisions_track ON decisions (track);
