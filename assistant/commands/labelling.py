@@ -1,0 +1,149 @@
+"""label list, set, accept, undo, export, import."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from assistant.commands.console import Context, existing_file
+from assistant.commands.options import Commands, add_command, add_group
+from assistant.errors import CallError, FileError, MusicHelperError
+from assistant.i18n import _, ngettext
+from assistant.library.ledger import Decision
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of this file."""
+    group = add_group(commands, "label", _("proposals and decisions"))
+    listing = add_command(group, "list", _("the tracks that want a genre, with what is proposed"), _list)
+    listing.add_argument(
+        "--order", choices=("margin", "newest", "confident", "folder"), default="margin", help=_("the order")
+    )
+    setting = add_command(group, "set", _("put a track into a genre"), _set)
+    setting.add_argument("file", metavar="FILE", help=_("a track of the library"))
+    setting.add_argument("genre", metavar="GENRE", help=_("a genre folder"))
+    accept = add_command(group, "accept", _("accept all proposals above a probability"), _accept)
+    accept.add_argument(
+        "--above", type=float, metavar="P", required=True, help=_("a probability from 0 to 1")
+    )
+    add_command(group, "undo", _("take the last decision back"), _undo)
+    add_command(group, "export", _("print all decisions as JSON"), _export)
+    importing = add_command(group, "import", _("apply decisions from an export"), _import)
+    importing.add_argument("file", metavar="FILE", help=_("what `label export` printed"))
+
+
+def _list(context: Context) -> int:
+    from assistant.label.queue import review_queue
+
+    items = review_queue(context.library, order=context.arguments.order)
+    rows = []
+    documents = []
+    for item in items:
+        proposal = item.proposal
+        path = context.library.root / item.track.path
+        documents.append(
+            {
+                "path": str(path),
+                "genre": proposal.genre if proposal else None,
+                "probability": proposal.probability if proposal else None,
+                "top": proposal.top if proposal else [],
+            }
+        )
+        top = proposal.top[:3] if proposal else []
+        rows.append([str(item.track.path), *(f"{genre} {share:.0%}" for genre, share in top)])
+    if context.json:
+        context.console.document({"proposals": documents})
+    else:
+        context.console.table(rows)
+        if not rows:
+            context.console.say(_("No track waits for a genre."))
+    return 0
+
+
+def _set(context: Context) -> int:
+    from assistant.label.decisions import Labeller
+
+    path = Path(context.arguments.file)
+    if not path.is_absolute() and not path.exists():
+        path = context.library.root / path
+    track = context.library.ledger.track_at(context.library.relative(path))
+    if track is None:
+        raise FileError(
+            path,
+            _("The library does not know this file."),
+            _("Run `musichelper watch --once` first, so that new files are found."),
+        )
+    decision = Labeller(context.library).label(track.id, context.arguments.genre)
+    _print_decisions(context, [decision])
+    return 0
+
+
+def _accept(context: Context) -> int:
+    from assistant.label.decisions import Labeller
+
+    above = context.arguments.above
+    if not 0 <= above <= 1:
+        raise CallError(
+            _("{value} is no probability.").format(value=above), _("Give a number from 0 to 1, such as 0.9.")
+        )
+    _print_decisions(context, Labeller(context.library).accept_above(above))
+    return 0
+
+
+def _undo(context: Context) -> int:
+    from assistant.label.decisions import Labeller
+
+    decision = Labeller(context.library).undo()
+    if decision is None:
+        raise MusicHelperError(_("There is nothing to undo."))
+    _print_decisions(context, [decision])
+    return 0
+
+
+def _print_decisions(context: Context, decisions: list[Decision]) -> None:
+    if context.json:
+        context.console.document({"decisions": [_document(context, decision) for decision in decisions]})
+        return
+    for decision in decisions:
+        track = context.library.ledger.track(decision.track)
+        where = track.path if track else Path()
+        context.console.result(_("{path} is now in {genre}.").format(path=where, genre=where.parent))
+    count = len(decisions)
+    context.console.say(ngettext("{count} decision.", "{count} decisions.", count).format(count=count))
+
+
+def _document(context: Context, decision: Decision) -> dict[str, Any]:
+    track = context.library.ledger.track(decision.track)
+    return {
+        "path": str(context.library.root / track.path) if track else None,
+        "action": decision.action,
+        "from": decision.genre_from,
+        "to": decision.genre_to,
+        "state": decision.state,
+    }
+
+
+def _export(context: Context) -> int:
+    from assistant.label.exchange import export_labels
+
+    context.console.document({"labels": export_labels(context.library)})
+    return 0
+
+
+def _import(context: Context) -> int:
+    from assistant.label.exchange import import_labels
+
+    path = existing_file(context.arguments.file)
+    try:
+        rows = json.loads(path.read_text("utf-8"))["labels"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileError(
+            path, _("This file is no export of labels."), _("Make one with `musichelper label export`.")
+        ) from error
+    counts = import_labels(context.library, rows)
+    if context.json:
+        context.console.document(counts)
+    else:
+        context.console.table([[name, str(number)] for name, number in counts.items()], right=[1])
+    return 0

@@ -1,0 +1,182 @@
+"""init, doctor, status, watch: the music folder."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from assistant.commands.console import Context, duration_text
+from assistant.commands.options import Commands, add_command
+from assistant.i18n import _, ngettext
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of this file."""
+    init = add_command(commands, "init", _("make a library: a folder for each genre"), _init)
+    init.add_argument(
+        "folder", metavar="DIR", type=Path, help=_("the folder to make, or to make into a library")
+    )
+    add_command(commands, "doctor", _("look at this machine and say what is missing"), _doctor)
+    add_command(commands, "status", _("what is in the library and what is going on"), _status)
+    watch = add_command(
+        commands, "watch", _("turn each new file into a WAV with a caption, as it comes"), _watch
+    )
+    watch.add_argument("--once", action="store_true", help=_("handle what is there, then leave"))
+
+
+def _init(context: Context) -> int:
+    from assistant.library.find import music_folders
+    from assistant.library.library import create_library
+
+    with create_library(context.arguments.folder, context.settings) as library:
+        found = [folder for folder in music_folders(Path.home()) if folder.path != library.root]
+        if context.json:
+            context.console.document(
+                {
+                    "library": str(library.root),
+                    "genres": library.genres(),
+                    "unlabelled": library.unlabelled,
+                    "music_folders": [asdict(folder) for folder in found],
+                }
+            )
+            return 0
+        console = context.console
+        console.result(_("The library {root} is ready.").format(root=library.root))
+        console.say(
+            _("Put music into its genre folders, or into {folder} where you do not know the genre.").format(
+                folder=library.unlabelled
+            )
+        )
+        for folder in found[:5]:
+            console.say(
+                ngettext(
+                    "Found {count} music file in {path}.",
+                    "Found {count} music files in {path}.",
+                    folder.files,
+                ).format(count=folder.files, path=folder.path)
+            )
+        console.say(
+            _("Next: musichelper --library {root} watch --once, or musichelper-tui {root}").format(
+                root=library.root
+            )
+        )
+    return 0
+
+
+def _doctor(context: Context) -> int:
+    from assistant.doctor import checks
+    from assistant.errors import CallError
+
+    try:
+        library = context.library
+    except CallError:
+        library = None
+    found = checks(library, context.settings)
+    if context.json:
+        context.console.document({"checks": [asdict(check) for check in found]})
+        return 0
+    for check in found:
+        mark = _("ok") if check.ok else _("look")
+        context.console.result(f"{mark:>5}  {check.name}: {check.detail}")
+        if check.hint:
+            context.console.result(f"       {check.hint}")
+    return 0
+
+
+def _status(context: Context) -> int:
+    from assistant.status import status
+
+    state = status(context.library)
+    if context.json:
+        context.console.document(state)
+        return 0
+    _print_status(context, state)
+    return 0
+
+
+def _print_status(context: Context, state: dict[str, Any]) -> None:
+    console, tracks = context.console, state["tracks"]
+    console.result(_("Library {root}").format(root=state["library"]))
+    console.result(
+        ngettext(
+            "{count} track, {hours:.1f} hours ready",
+            "{count} tracks, {hours:.1f} hours ready",
+            tracks["total"],
+        ).format(count=tracks["total"], hours=tracks["hours"])
+    )
+    console.table(
+        [[genre, str(number)] for genre, number in tracks["by_genre"].items()],
+        right=[1],
+    )
+    for name, number in tracks["by_state"].items():
+        console.result(f"{state_words(name)}: {number}")
+    for failure in state["failed"]:
+        console.result(f"  {failure['path']}: {failure['reason']}")
+    watcher = state["watch"]
+    if watcher.get("pid"):
+        console.result(_("Watched by process {pid}.").format(pid=watcher["pid"]))
+    else:
+        console.result(_("Nobody watches this folder now."))
+    if state["classifier"]:
+        console.result(
+            _("Classifier {version}: {accuracy:.0%} right on held-out tracks, chance {chance:.0%}.").format(
+                **state["classifier"]
+            )
+        )
+    for run in state["runs"]:
+        console.result(f"  {run['id']}  {run['kind']}  {run['state']}  {run['step']}/{run['steps']}")
+
+
+def state_words(state: str) -> str:
+    """A track's state in the person's language."""
+    return {
+        "waiting": _("waiting"),
+        "working": _("in work"),
+        "ready": _("ready"),
+        "failed": _("failed"),
+        "missing": _("missing"),
+    }[state]
+
+
+def _watch(context: Context) -> int:
+    from assistant.intake.pipeline import run_once
+    from assistant.intake.watch import watch
+
+    library, console = context.library, context.console
+    failed = 0
+    stop = threading.Event()
+    if not context.arguments.once:
+        console.say(_("Watching {root}. Ctrl-C stops.").format(root=library.root))
+    events = run_once(library) if context.arguments.once else watch(library, stop)
+    try:
+        for event in events:
+            failed += event.event == "failed"
+            if context.json:
+                document = event.as_dict()
+                if event.path:
+                    document["path"] = str(library.root / event.path)
+                console.document(document)
+            elif event.event == "ready":
+                console.say(_("ready: {path}").format(path=event.path))
+            elif event.event == "failed":
+                console.say(
+                    _("failed: {path}: {reason}").format(path=event.path, reason=event.as_dict()["reason"])
+                )
+            elif event.event == "done" and context.arguments.once:
+                _say_totals(context, event.as_dict())
+    finally:
+        stop.set()
+    return 1 if failed and context.arguments.once else 0
+
+
+def _say_totals(context: Context, totals: dict[str, Any]) -> None:
+    context.console.result(
+        _("{ready} ready, {failed} failed, {skipped} as before, in {time}.").format(
+            ready=totals["ready"],
+            failed=totals["failed"],
+            skipped=totals["skipped"],
+            time=duration_text(totals["seconds"]),
+        )
+    )
