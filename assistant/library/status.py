@@ -14,7 +14,7 @@ def library_status(library: Library) -> dict[str, Any]:
 
     `failed` names at most `FAILURES_SHOWN` files; `by_state` has their whole number.
     """
-    by_genre: dict[str, int] = {genre: 0 for genre in library.genres()}
+    by_genre: dict[str, int] = dict.fromkeys(library.genres(), 0)
     by_genre[library.unlabelled] = 0
     by_state: dict[str, int] = {}
     seconds = 0.0

@@ -1,0 +1,37 @@
+"""What all tests share: quiet surroundings and sounds of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assistant.config import CONFIG_VARIABLE
+from assistant.i18n import LANGUAGE_VARIABLE, set_language
+from assistant.library.library import LIBRARY_VARIABLE, Library, create_library
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def plain_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No configuration of the person at the keyboard, and English."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    for name in (CONFIG_VARIABLE, LIBRARY_VARIABLE, "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(LANGUAGE_VARIABLE, "en")
+    set_language("en")
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    """A new, empty library."""
+    return create_library(tmp_path / "library")
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Real music beside the checkout; the test is skipped where there is none."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("needs the folder of real music ../shared/data, which is not here")
+    return SHARED_DATA
