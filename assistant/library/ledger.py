@@ -275,15 +275,38 @@ class Ledger:
         else:
             self._database.execute("UPDATE decisions SET step = NULL WHERE id = ?", (decision_id,))
 
+    def last_step(self) -> int | None:
+        """The step that an undo would take back."""
+        return self._one_step("SELECT max(step) FROM decisions WHERE state = 'done'")
+
+    def first_undone_step(self) -> int | None:
+        """The step that a redo would take again."""
+        return self._one_step("SELECT min(step) FROM decisions WHERE state = 'undone'")
+
+    def _one_step(self, query: str) -> int | None:
+        step = self._database.execute(query).fetchone()[0]
+        return None if step is None else int(step)
+
+    def decision(self, decision_id: int) -> Decision | None:
+        """The decision with this number."""
+        row = self._database.execute("SELECT * FROM decisions WHERE id = ?", (decision_id,)).fetchone()
+        return _decision(row) if row else None
+
     def decisions(
-        self, *, states: tuple[str, ...] = ("done",), newest_first: bool = False, limit: int | None = None
+        self,
+        *,
+        states: tuple[str, ...] = ("done",),
+        step: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
     ) -> list[Decision]:
-        """The decisions in these states, in the order they were made."""
+        """The decisions in these states, or those of them in one step, in the order they were made."""
         marks = ", ".join("?" * len(states))
         order = "DESC" if newest_first else "ASC"
         rows = self._database.execute(
-            f"SELECT * FROM decisions WHERE state IN ({marks}) ORDER BY id {order} LIMIT ?",
-            (*states, -1 if limit is None else limit),
+            f"SELECT * FROM decisions WHERE state IN ({marks}) AND (? IS NULL OR step = ?) "
+            f"ORDER BY id {order} LIMIT ?",
+            (*states, step, step, -1 if limit is None else limit),
         )
         return [_decision(row) for row in rows]
 

@@ -48,6 +48,8 @@ CREATE TABLE decisions (
   made        REAL    NOT NULL
 );
 CREATE INDEX decisions_track ON decisions (track);
+CREATE INDEX decisions_step ON decisions (step);
+CREATE INDEX decisions_state ON decisions (state);
 
 CREATE TABLE clips (
   id          INTEGER PRIMARY KEY,
