@@ -82,7 +82,9 @@ def test_undo_again_and_again_also_after_a_restart(library: Library) -> None:
     library = Library(root)
     labeller = Labeller(library, rewrite=rewrite)
     undone = labeller.undo()
-    assert undone and undone.track == tracks[0].id and where(library, "0") == ["jazz"] * 4
+    assert undone
+    assert undone.track == tracks[0].id
+    assert where(library, "0") == ["jazz"] * 4
     assert json.loads((library.root / "jazz/0.json").read_text())["genre"] == "jazz"
     library.close()
     library = Library(root)
@@ -109,7 +111,8 @@ def test_a_new_decision_ends_redo(library: Library) -> None:
     assert labeller.redo() is None
     labeller.undo()
     redone = labeller.redo()
-    assert redone and redone.genre_to == "rock"
+    assert redone
+    assert redone.genre_to == "rock"
 
 
 def test_accepting_all_is_one_step(library: Library) -> None:
@@ -119,7 +122,8 @@ def test_accepting_all_is_one_step(library: Library) -> None:
     labeller = Labeller(library, rewrite=rewrite)
     labeller.reject(tracks[3].id)
     assert [d.track for d in labeller.accept_above(0.9)] == [tracks[0].id, tracks[1].id]
-    assert where(library, "0") == ["jazz"] * 4 and where(library, "3") == ["unknow"] * 4
+    assert where(library, "0") == ["jazz"] * 4
+    assert where(library, "3") == ["unknow"] * 4
     labeller.undo()
     assert where(library, "0") == where(library, "1") == ["unknow"] * 4
     labeller.redo()
@@ -192,7 +196,9 @@ def test_undo_of_a_file_that_went_elsewhere_goes_on_with_the_one_before(library:
     with pytest.raises(FileError, match="since that decision"):
         labeller.undo()
     undone = labeller.undo()
-    assert undone and undone.track == one.id and where(library, "1") == ["unknow"] * 4
+    assert undone
+    assert undone.track == one.id
+    assert where(library, "1") == ["unknow"] * 4
 
 
 def test_a_caption_that_cannot_be_written_does_not_stop_a_label(library: Library) -> None:

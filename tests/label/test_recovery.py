@@ -80,10 +80,8 @@ def child(root: Path, job: str, die_at: int, disk: str, *arguments: object) -> s
 
 
 def files(root: Path) -> list[Path]:
-    found = [
-        p.relative_to(root) for p in root.rglob("*") if p.is_file() and ".musichelper" not in p.parts[:-1]
-    ]
-    return sorted(p for p in found if p.parts[0] != ".musichelper")
+    found = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
+    return sorted(path for path in found if path.parts[0] != ".musichelper")
 
 
 def check_whole(library: Library, genre: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from pathlib import Path
 
 import pytest
@@ -43,11 +44,13 @@ def test_a_set_moves_and_returns(library: Library) -> None:
     track = make_track(library, "unknow/song.mp3")
     plan = plan_move(library, track, "jazz")
     apply_moves(library.root, plan)
-    assert names(library, "jazz") == SET and names(library, "unknow") == set()
+    assert names(library, "jazz") == SET
+    assert names(library, "unknow") == set()
     apply_moves(library.root, plan)  # again: nothing to do
     revert(library.root, plan)
     revert(library.root, plan)
-    assert names(library, "unknow") == SET and names(library, "jazz") == set()
+    assert names(library, "unknow") == SET
+    assert names(library, "jazz") == set()
 
 
 def test_the_root_and_inner_folders(library: Library) -> None:
@@ -122,7 +125,8 @@ def test_renaming_never_replaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(FileExistsError):
         rename_to_free_name(one, two)
     rename_to_free_name(one, tmp_path / "3")
-    assert (tmp_path / "3").read_text() == "1" and two.read_text() == "2"
+    assert (tmp_path / "3").read_text() == "1"
+    assert two.read_text() == "2"
 
 
 def other_disk(monkeypatch: pytest.MonkeyPatch, root: Path, folder: str) -> None:
@@ -142,7 +146,8 @@ def test_another_disk(library: Library, monkeypatch: pytest.MonkeyPatch) -> None
     other_disk(monkeypatch, library.root, "jazz")
     before = (library.root / "unknow/song.wav").stat()
     apply_moves(library.root, plan_move(library, track, "jazz"))
-    assert names(library, "jazz") == SET and names(library, "unknow") == set()
+    assert names(library, "jazz") == SET
+    assert names(library, "unknow") == set()
     after = (library.root / "jazz/song.wav").stat()
     assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
 
@@ -154,10 +159,11 @@ def test_a_bad_copy_leaves_the_original(library: Library, monkeypatch: pytest.Mo
     def spoil(origin: Path, target: Path, **_options: bool) -> None:
         target.write_text("spoilt")
 
-    monkeypatch.setattr(moves.shutil, "copy2", spoil)
+    monkeypatch.setattr(shutil, "copy2", spoil)
     with pytest.raises(FileError, match="differs"):
         apply_moves(library.root, plan_move(library, track, "jazz"))
-    assert names(library, "jazz") == set() and names(library, "unknow") == SET
+    assert names(library, "jazz") == set()
+    assert names(library, "unknow") == SET
 
 
 def test_a_missing_file_is_named(library: Library) -> None:
