@@ -14,15 +14,24 @@ from assistant.errors import CallError, MusicHelperError
 from assistant.i18n import _, ngettext
 from assistant.library.library import Library, create_library
 
-LABELLED_PER_GENRE = 12
-UNLABELLED_PER_GENRE = 2
-PIECE_SECONDS = 20.0
-CODEC_SECONDS = 75.0
-CLIP_SECONDS = 8.0
 MODEL = "demo"
 POLL_SECONDS = 0.5
 
 Show = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class DemoSize:
+    """How much the demo makes; the defaults take a few minutes on two cores."""
+
+    labelled: int = 12
+    """Composed pieces for each genre folder."""
+    unlabelled: int = 2
+    """Composed pieces of each genre for the folder without a genre."""
+    piece_seconds: float = 20.0
+    codec_seconds: float = 75.0
+    """Training time of the small codec."""
+    clip_seconds: float = 8.0
 
 
 @dataclass
@@ -38,7 +47,13 @@ class Step:
 
 
 def run_demo(
-    root: Path, settings: Settings, *, source: Path | None = None, seed: int = 0, show: Show | None = None
+    root: Path,
+    settings: Settings,
+    *,
+    source: Path | None = None,
+    size: DemoSize = DemoSize(),
+    seed: int = 0,
+    show: Show | None = None,
 ) -> Iterator[Step]:
     """Do each step in turn and yield it when it is done; `show` gets the progress in between.
 
@@ -53,15 +68,15 @@ def run_demo(
         steps: tuple[tuple[str, Callable[[], tuple[str, Path | None, dict[str, Any]]]], ...] = (
             (
                 _("collect the music"),
-                lambda: _compose(library, seed, truth) if source is None else _copy(library, source),
+                lambda: _compose(library, size, seed, truth) if source is None else _copy(library, source),
             ),
             (_("convert and caption"), lambda: _take_in(library, show)),
             (_("train the classifier"), lambda: _classify(library, show)),
             (_("propose and confirm"), lambda: _confirm(library, truth)),
-            (_("build the small model"), lambda: _build_model(library, show)),
+            (_("build the small model"), lambda: _build_model(library, size, show)),
             (_("encode to tokens"), lambda: _encode(library, show)),
             (_("fine-tune"), lambda: _finetune(library, seed, show)),
-            (_("generate"), lambda: _generate(library, seed, show)),
+            (_("generate"), lambda: _generate(library, size, seed, show)),
         )
         for name, work in steps:
             show({"event": "begin", "name": name})
@@ -85,16 +100,18 @@ def _fresh_library(root: Path, settings: Settings) -> Library:
     return create_library(root, settings)
 
 
-def _compose(library: Library, seed: int, truth: dict[str, str]) -> tuple[str, Path, dict[str, Any]]:
+def _compose(
+    library: Library, size: DemoSize, seed: int, truth: dict[str, str]
+) -> tuple[str, Path, dict[str, Any]]:
     from assistant.symbolic.compose import compose
     from assistant.symbolic.midi import write_midi
 
     genres = [genre for genre in library.settings.library.genres if genre in library.genres()]
     written = 0
     for genre in genres:
-        for number in range(LABELLED_PER_GENRE + UNLABELLED_PER_GENRE):
-            piece = compose(genre, seed * 1000 + number, PIECE_SECONDS)
-            labelled = number < LABELLED_PER_GENRE
+        for number in range(size.labelled + size.unlabelled):
+            piece = compose(genre, seed * 1000 + number, size.piece_seconds)
+            labelled = number < size.labelled
             path = _unused(library.root / (genre if labelled else library.unlabelled), piece.title, ".mid")
             write_midi(piece, path)
             written += 1
@@ -202,10 +219,10 @@ def _confirm(library: Library, truth: dict[str, str]) -> tuple[str, Path, dict[s
     return detail, library.root, {"accepted": accepted, "right": right if truth else None}
 
 
-def _build_model(library: Library, show: Show) -> tuple[str, Path, dict[str, Any]]:
+def _build_model(library: Library, size: DemoSize, show: Show) -> tuple[str, Path, dict[str, Any]]:
     from assistant.musicgen.small import build_small_model
 
-    folder = build_small_model(library, codec_seconds=CODEC_SECONDS, on_event=show)
+    folder = build_small_model(library, codec_seconds=size.codec_seconds, on_event=show)
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
     return _("codec trained, {size:.0f} MB").format(size=size), folder, {"megabytes": size}
 
@@ -251,7 +268,7 @@ def _finetune(library: Library, seed: int, show: Show) -> tuple[str, Path, dict[
     return detail, run_folder(library, run.id), figures
 
 
-def _generate(library: Library, seed: int, show: Show) -> tuple[str, Path, dict[str, Any]]:
+def _generate(library: Library, size: DemoSize, seed: int, show: Show) -> tuple[str, Path, dict[str, Any]]:
     """One clip a genre, each from the caption of a track of that genre."""
     from assistant.musicgen.client import Generator
     from assistant.musicgen.spec import GenerateSpec
@@ -262,7 +279,7 @@ def _generate(library: Library, seed: int, show: Show) -> tuple[str, Path, dict[
         for number, (genre, prompt) in enumerate(_prompts(library)):
             show({"event": "clip", "genre": genre, "done": number})
             spec = GenerateSpec.from_settings(
-                library.settings, model=MODEL, prompt=prompt, duration=CLIP_SECONDS, seed=seed + number
+                library.settings, model=MODEL, prompt=prompt, duration=size.clip_seconds, seed=seed + number
             ).check()
             clips += [
                 {"genre": genre, "path": str(clip.path), "prompt": prompt, "seed": clip.seed}
@@ -272,7 +289,7 @@ def _generate(library: Library, seed: int, show: Show) -> tuple[str, Path, dict[
         generator.close()
     detail = ngettext(
         "{count} clip of {seconds:.0f} s", "{count} clips of {seconds:.0f} s", len(clips)
-    ).format(count=len(clips), seconds=CLIP_SECONDS)
+    ).format(count=len(clips), seconds=size.clip_seconds)
     return detail, library.paths.clips, {"clips": clips}
 
 
