@@ -1,0 +1,1 @@
+"""Music as events: MIDI files, and short pieces composed by rules."""
