@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from assistant.errors import CallError
+from assistant.files import whole_file
 from assistant.i18n import _
 
 CONFIG_VARIABLE = "MUSICHELPER_CONFIG"
@@ -154,6 +155,31 @@ def load_settings(path: Path | None = None) -> Settings:
         ) from error
     _check_ranges(settings, path)
     return settings
+
+
+def change_settings(values: dict[str, Any], path: Path | None = None) -> Path:
+    """Write values (`{"section.key": value}`) into the file and keep its comments; returns its path.
+
+    Raises `CallError` where the file cannot be written or would not be valid any more.
+    """
+    import tomlkit
+
+    path = path or config_path()
+    try:
+        document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
+        for key, value in values.items():
+            section, _dot, name = key.partition(".")
+            document.setdefault(section, tomlkit.table())[name] = value
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as temporary:
+            temporary.write_text(tomlkit.dumps(document), "utf-8")
+            load_settings(temporary)
+    except (OSError, tomlkit.exceptions.TOMLKitError) as error:
+        raise CallError(
+            _("The configuration {path} cannot be written: {reason}.").format(path=path, reason=error),
+            _("Change it by hand, or name another one with --config."),
+        ) from error
+    return path
 
 
 def _check_keys(document: dict[str, Any], path: Path) -> None:

@@ -145,6 +145,14 @@ class Ledger:
         values.append(-1 if limit is None else limit)
         return [_track(row) for row in self._database.execute(query, values)]
 
+    def recent_tracks(self, *, state: str | None = None, limit: int | None = None) -> list[Track]:
+        """The tracks, the last changed first; of one state, or of all."""
+        rows = self._database.execute(
+            "SELECT * FROM tracks WHERE ?1 IS NULL OR state = ?1 ORDER BY changed DESC, id DESC LIMIT ?2",
+            (state, -1 if limit is None else limit),
+        )
+        return [_track(row) for row in rows]
+
     def track(self, track_id: int) -> Track | None:
         """The track with this number."""
         row = self._database.execute("SELECT * FROM tracks WHERE id = ?", (track_id,)).fetchone()
