@@ -1,0 +1,138 @@
+"""One way to play a file, whatever carries the sound to the listener."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Protocol
+
+from assistant.config import PlaybackSettings
+from assistant.i18n import _
+from assistant.playback.address import login_address, over_ssh
+from assistant.playback.sound import simpleaudio_installed, sound_device
+
+
+class Player(Protocol):
+    """Plays one file at a time. No method raises, prints, or keeps its caller waiting."""
+
+    @property
+    def kind(self) -> str:
+        """`device`, `browser` or `none`."""
+
+    @property
+    def sentence(self) -> str:
+        """How the sound is heard, or what to do to hear it: one line for the person."""
+
+    @property
+    def problem(self) -> str:
+        """Why the last file was not heard; empty where nothing went wrong."""
+
+    @property
+    def link(self) -> str:
+        """The address to open in a browser; empty where there is none."""
+
+    @property
+    def command(self) -> str:
+        """The command to run on the listener's own computer; empty where none is needed."""
+
+    def play(self, path: Path, start: float = 0.0) -> None:
+        """Play a file from `start` seconds on, instead of what is playing now."""
+
+    def stop(self) -> None:
+        """Be silent at once."""
+
+    def playing(self) -> Path | None:
+        """The file that is being heard, as far as can be known."""
+
+    def position(self) -> float:
+        """Seconds from the beginning of the file; 0 where nothing plays."""
+
+    def close(self) -> None:
+        """Be silent and release everything."""
+
+
+class NoPlayer:
+    """Says how to fetch a file, because nothing here can make it heard."""
+
+    kind = "none"
+    link = ""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+        self._path: Path | None = None
+
+    @property
+    def sentence(self) -> str:
+        """Why there is no sound, and how to hear the last file all the same."""
+        if self._path is None:
+            return self._reason
+        return _("{reason} To hear the file on your own computer: {command}").format(
+            reason=self._reason, command=self.command
+        )
+
+    @property
+    def problem(self) -> str:
+        """The sentence, once something was to be played."""
+        return self.sentence if self._path else ""
+
+    @property
+    def command(self) -> str:
+        """A line that plays the file on the listener's computer."""
+        if self._path is None:
+            return ""
+        address = login_address()
+        port = f"-p {address.port} " if address.port != 22 else ""
+        # Quoted twice: once for this shell, once for the one at the other end.
+        remote = shlex.quote(f"cat {shlex.quote(os.fspath(self._path))}")
+        return f"ssh {port}{address.login} {remote} | ffplay -nodisp -autoexit -"
+
+    def play(self, path: Path, start: float = 0.0) -> None:
+        """Remember the file for `command`."""
+        self._path = path.absolute()
+
+    def stop(self) -> None:
+        """Nothing plays."""
+
+    def playing(self) -> Path | None:
+        """Nothing plays."""
+        return None
+
+    def position(self) -> float:
+        """Nothing plays."""
+        return 0.0
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def choose_player(settings: PlaybackSettings) -> Player:
+    """The player that the settings name, or with `auto` the first that reaches the listener.
+
+    Over SSH a sound card of this machine is heard by nobody: there only a forwarded sound server
+    or a configuration of the person's own counts as a device.
+    """
+    if settings.player == "none":
+        return NoPlayer(_("Playing is switched off in the configuration."))
+    if settings.player == "device" and not simpleaudio_installed():
+        return NoPlayer(_("The configuration asks for the sound device, but simpleaudio is not installed."))
+    if settings.player == "device":
+        return _device_player(sound_device())
+    if settings.player == "auto" and simpleaudio_installed():
+        device = sound_device(near_listener=over_ssh())
+        if device is not None:
+            return _device_player(device)
+    try:
+        from assistant.playback.browser import BrowserPlayer
+
+        return BrowserPlayer(settings.port)
+    except OSError as error:
+        return NoPlayer(
+            _("There is no sound device, and no page can be served: {reason}.").format(reason=error.strerror)
+        )
+
+
+def _device_player(device: str | None) -> Player:
+    from assistant.playback.device import DevicePlayer
+
+    return DevicePlayer(device or "")
