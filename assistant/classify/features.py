@@ -1,0 +1,167 @@
+"""MFCC segments of tracks: librosa in a pool of threads, kept as one file for each content.
+
+The numbers are those of the classic genre tutorials: 22,050 Hz mono, 13 coefficients, windows of
+2,048 samples every 512, segments of 3 s. To be used in a worker process only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from assistant.errors import FileError
+from assistant.files import whole_file
+from assistant.i18n import _
+
+RATE = 22_050
+COEFFICIENTS = 13
+WINDOW = 2_048
+HOP = 512
+MAX_SEGMENTS = 20
+"""Of a long track, so many segments spread over its length are used; 20 say as much as all."""
+SILENCE = 1e-3
+"""A segment whose root mean square is below this (-60 dBFS) is not music."""
+FEATURES_VERSION = 1
+"""Part of the cache's file names: to be raised with any change of the numbers."""
+
+Features = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to take features from. Without a `content` hash nothing is cached."""
+
+    path: Path
+    content: str | None = None
+
+
+def frames_per_segment(segment_seconds: float) -> int:
+    """Windows in a segment, centred as librosa does."""
+    return 1 + round(segment_seconds * RATE) // HOP
+
+
+def extract(source: Source, segment_seconds: float, cache: Path | None) -> Features:
+    """MFCC of a track, shape (segments, frames, coefficients, 1), float16.
+
+    Raises `FileError` for a file that cannot be read, is shorter than a segment, or is silent.
+    """
+    kept = _cache_path(source, segment_seconds, cache)
+    if kept is not None:
+        features = _load(kept, segment_seconds)
+        if features is not None:
+            return features
+    features = _compute(source.path, segment_seconds)
+    if kept is not None:
+        with whole_file(kept) as temporary, temporary.open("wb") as file:
+            np.save(file, features)
+    return features
+
+
+def extract_all(
+    sources: Sequence[Source], segment_seconds: float, cache: Path | None, threads: int
+) -> Iterator[tuple[int, Features | FileError]]:
+    """Features of many tracks as they are ready, as (index, features or what is wrong)."""
+    import librosa
+
+    # librosa loads its parts when they are first named, which two threads must not do at once.
+    _first_use: Callable[..., Any] = librosa.feature.mfcc
+    if cache is not None:
+        cache.mkdir(parents=True, exist_ok=True)
+
+    def one(source: Source) -> Features | FileError:
+        try:
+            return extract(source, segment_seconds, cache)
+        except FileError as error:
+            return error
+
+    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+        waiting: dict[Future[Features | FileError], int] = {}
+        try:
+            for index, source in enumerate(sources):
+                waiting[pool.submit(one, source)] = index
+            for future in as_completed(list(waiting)):
+                yield waiting.pop(future), future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _cache_path(source: Source, segment_seconds: float, cache: Path | None) -> Path | None:
+    if cache is None or source.content is None:
+        return None
+    return cache / f"{source.content}-mfcc{FEATURES_VERSION}-{segment_seconds:g}s.npy"
+
+
+def _load(path: Path, segment_seconds: float) -> Features | None:
+    try:
+        features: Features = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None  # absent or damaged: made again
+    expected = (frames_per_segment(segment_seconds), COEFFICIENTS, 1)
+    return features if features.dtype == np.float16 and features.shape[1:] == expected else None
+
+
+def _compute(path: Path, segment_seconds: float) -> Features:
+    import librosa
+
+    rows = [
+        librosa.feature.mfcc(y=segment, sr=RATE, n_mfcc=COEFFICIENTS, n_fft=WINDOW, hop_length=HOP).T
+        for segment in _segments(path, segment_seconds)
+        if float(np.sqrt(np.mean(segment**2))) >= SILENCE
+    ]
+    if not rows:
+        raise FileError(
+            path,
+            _("{path} is silent.").format(path=path),
+            _("It cannot be told by ear what it is; check the file."),
+        )
+    return np.stack(rows)[..., np.newaxis].astype(np.float16)
+
+
+def _segments(path: Path, segment_seconds: float) -> Iterator[npt.NDArray[np.float32]]:
+    """Mono segments spread evenly over the file, each read by itself so that memory stays flat."""
+    length = round(segment_seconds * RATE)
+    try:
+        duration = soundfile.info(os.fsencode(path)).duration
+        count = min(MAX_SEGMENTS, int(duration / segment_seconds + 1e-3))
+        if count == 0:
+            raise FileError(
+                path,
+                _("{path} is too short: {duration:.1f} s.").format(path=path, duration=duration),
+                _("A track needs at least {seconds:g} s to be classified.").format(seconds=segment_seconds),
+            )
+        for start in np.linspace(0.0, max(0.0, duration - segment_seconds), count):
+            samples, _rate = _read_audio(
+                path, rate=RATE, mono=True, start=float(start), duration=segment_seconds
+            )
+            segment = samples[0][:length]
+            if not np.isfinite(segment).all():
+                raise ValueError(_("it holds values that are no numbers"))
+            yield np.pad(segment, (0, length - len(segment)))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise FileError(
+            path,
+            _("{path} cannot be read: {reason}.").format(path=path, reason=error),
+            _("The file is damaged; make it again or take another copy."),
+        ) from error
+
+
+def _read_audio(
+    path: Path, rate: int, mono: bool, start: float, duration: float
+) -> tuple[npt.NDArray[np.float32], int]:
+    import soxr
+
+    with soundfile.SoundFile(os.fsencode(path)) as file:
+        file.seek(round(start * file.samplerate))
+        samples = file.read(round(duration * file.samplerate), dtype="float32", always_2d=True).T
+        if mono:
+            samples = samples.mean(0, keepdims=True)
+        resampled: npt.NDArray[np.float32] = soxr.resample(samples.T, file.samplerate, rate).T
+        return resampled, rate

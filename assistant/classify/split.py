@@ -1,0 +1,120 @@
+"""Tracks into training, validation and test: never a track, and where tags tell never an artist, in two.
+
+Segments of one recording are near copies of each other, and songs of one artist share voice, band and
+studio; a split that ignores this measures memory in place of hearing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+PARTS = ("train", "validation", "test")
+FEWEST_PER_GENRE = 3
+NOBODY = frozenset({"", "unknown", "unknown artist", "various", "various artists", "va", "n/a", "none"})
+
+
+@dataclass(frozen=True)
+class Member:
+    """One track to be placed; the name is its own alone."""
+
+    name: str
+    genre: str
+    artist: str = ""
+    album: str = ""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The part of each track by name, and by genre what stays together."""
+
+    parts: dict[str, str]
+    grouping: dict[str, str]
+
+
+def split_tracks(members: Sequence[Member], validation_share: float, test_share: float, seed: int) -> Split:
+    """Place each track, genre by genre in these shares, the same way for the same seed.
+
+    Each genre needs at least three tracks and gets at least one in each part. Tracks of one artist
+    stay together where a genre has enough artists for that, else those of one album, else each
+    track is its own group.
+    """
+    by_genre: dict[str, list[Member]] = defaultdict(list)
+    for member in sorted(members, key=lambda member: member.name):
+        by_genre[member.genre].append(member)
+    grouping: dict[str, str] = {}
+    groups: dict[str, list[Member]] = defaultdict(list)
+    for genre, of_genre in sorted(by_genre.items()):
+        level, keys = _group(of_genre)
+        grouping[genre] = level
+        for member, key in zip(of_genre, keys, strict=True):
+            groups[key].append(member)
+
+    wanted = {genre: _wanted(len(of), validation_share, test_share) for genre, of in by_genre.items()}
+    parts: dict[str, str] = {}
+    order = sorted(groups)
+    random.Random(seed).shuffle(order)
+    # Groups over several genres, then large ones, are hardest to place.
+    order.sort(key=lambda key: (-len({m.genre for m in groups[key]}), -len(groups[key])))
+    placed: dict[str, Counter[str]] = {genre: Counter() for genre in by_genre}
+    for key in order:
+        group = groups[key]
+        part = max(PARTS, key=lambda part: _need(group, part, wanted, placed))
+        for member in group:
+            parts[member.name] = part
+            placed[member.genre][part] += 1
+    _fill_empty(by_genre, parts, placed, grouping)
+    return Split(parts, grouping)
+
+
+def _group(members: list[Member]) -> tuple[str, list[str]]:
+    for level in ("artist", "album"):
+        keys = []
+        for member in members:
+            artist, album = member.artist.strip().casefold(), member.album.strip().casefold()
+            name = artist if level == "artist" else album and f"{artist}/{album}"
+            known = (artist if level == "artist" else album) not in NOBODY
+            keys.append(f"{level}:{name}" if known else f"track:{member.name}")
+        sizes = Counter(keys)
+        told = any(key.startswith(level) for key in keys)
+        # One group with most of a genre leaves nothing to measure it with.
+        if told and len(sizes) >= FEWEST_PER_GENRE and max(sizes.values()) <= len(members) / 2:
+            return level, keys
+    return "track", [f"track:{member.name}" for member in members]
+
+
+def _wanted(number: int, validation_share: float, test_share: float) -> dict[str, int]:
+    test = max(1, round(number * test_share))
+    validation = max(1, round(number * validation_share))
+    return {"train": max(1, number - validation - test), "validation": validation, "test": test}
+
+
+def _need(
+    group: list[Member], part: str, wanted: dict[str, dict[str, int]], placed: dict[str, Counter[str]]
+) -> float:
+    """How far a part is from its wanted number, in shares, over the group's tracks; big is needy."""
+    return sum(
+        (wanted[member.genre][part] - placed[member.genre][part]) / wanted[member.genre][part]
+        for member in group
+    )
+
+
+def _fill_empty(
+    by_genre: dict[str, list[Member]],
+    parts: dict[str, str],
+    placed: dict[str, Counter[str]],
+    grouping: dict[str, str],
+) -> None:
+    """A genre absent from a part gets one track there, and is then split by track only."""
+    for genre, members in sorted(by_genre.items()):
+        for part in PARTS:
+            if placed[genre][part] or len(members) < FEWEST_PER_GENRE:
+                continue
+            fullest = max(PARTS, key=lambda name: placed[genre][name])
+            member = next(member for member in members if parts[member.name] == fullest)
+            parts[member.name] = part
+            placed[genre][fullest] -= 1
+            placed[genre][part] += 1
+            grouping[genre] = "track"
