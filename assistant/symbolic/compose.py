@@ -7,7 +7,8 @@ from importlib import import_module
 
 from assistant.errors import CallError
 from assistant.i18n import _
-from assistant.symbolic.piece import Piece, write_midi
+from assistant.symbolic.midi import write_midi
+from assistant.symbolic.piece import Piece
 
 __all__ = ["GENRES", "Piece", "compose", "write_midi"]
 

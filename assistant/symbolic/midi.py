@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from assistant.errors import CallError, FileError
 from assistant.files import write_bytes
@@ -68,6 +69,10 @@ class MidiFile:
     def end(self) -> int:
         """The tick at which the last note is released."""
         return max((note.end for track in self.tracks for note in track.notes), default=0)
+
+    def to_midi(self) -> MidiFile:
+        """The file itself, so that it can be written like a piece."""
+        return self
 
     def seconds(self, tick: int) -> float:
         """The time of a tick under the file's tempos."""
@@ -321,7 +326,7 @@ def decode(data: bytes) -> MidiFile:
     )
 
 
-def read_midi_file(path: Path) -> MidiFile:
+def read_midi(path: Path) -> MidiFile:
     """Read a MIDI file; a `FileError` where it cannot be read."""
     try:
         return decode(path.read_bytes())
@@ -337,7 +342,14 @@ def read_midi_file(path: Path) -> MidiFile:
         ) from error
 
 
-def write_midi_file(midi: MidiFile, path: Path) -> Path:
-    """Write a MIDI file whole."""
-    write_bytes(path, encode(midi))
+class Music(Protocol):
+    """Anything that can say what its MIDI file holds."""
+
+    def to_midi(self) -> MidiFile:
+        """The contents of the file."""
+
+
+def write_midi(music: Music, path: Path) -> Path:
+    """Write a Standard MIDI File, whole."""
+    write_bytes(path, encode(music.to_midi()))
     return path

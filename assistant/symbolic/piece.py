@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from assistant.symbolic.midi import TICKS_PER_BEAT, MidiFile, Track, write_midi_file
+from assistant.symbolic.midi import TICKS_PER_BEAT, MidiFile, Track
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,3 @@ class Piece:
     def seconds(self) -> float:
         """How long the piece lasts, with the last chord's time to ring."""
         return self.to_midi().seconds(self.length)
-
-
-def write_midi(piece: Piece, path: Path) -> Path:
-    """Write a piece as a Standard MIDI File, whole."""
-    return write_midi_file(piece.to_midi(), path)

@@ -61,16 +61,16 @@ def _bass(song: Song, part: Part, rng: random.Random, walking: bool) -> None:
     spans = list(song.walk())
     for place, (_section, _bar, span) in enumerate(spans):
         after = spans[place + 1][2].chord if place + 1 < len(spans) else song.at(song.end - 1)
-        root = nearest(span.chord.root, before, part.low, 48)
+        root = nearest(span.chord.root, before, 28, 43)
         if walking:
             third = 3 if span.chord.minor else 4
             line = [root, root + third, root + 7, root + 9 if rng.random() < 0.7 else root + 10]
-            if rng.random() < 0.35:
+            if rng.random() < 0.35 and root <= 38:
                 line = [root, root + 12, root + 10, root + 7]
             count = int(span.length)
             line = line[:count]
             if after.root != span.chord.root and count > 1:
-                goal = nearest(after.root, line[-2], part.low, 50)
+                goal = nearest(after.root, line[-2], 28, 50)
                 line[-1] = goal + rng.choice((-1, 1))
             for i, pitch in enumerate(line):
                 part.play(span.start + i, 0.92, pitch, 92 if i % 2 == 0 else 86)

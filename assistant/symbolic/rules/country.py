@@ -1,4 +1,4 @@
-"""Country: boom-chick or train beat, alternating bass, strummed strings, and a fiddle, banjo or steel lead."""
+"""Country: boom-chick or train beat, alternating bass, strummed strings, and a fiddle, banjo or guitar."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _bass(song: Song, part: Part, rng: random.Random) -> None:
     spans = list(song.walk())
     for place, (_section, bar, span) in enumerate(spans):
         after = spans[place + 1][2].chord.root if place + 1 < len(spans) else song.key.tonic
-        root = nearest(span.chord.root, before, 31, 47)
+        root = nearest(span.chord.root, before, 31, 44)
         fifth = root - 5 if root - 5 >= 28 else root + 7
         before = (root + 39) / 2
         if waltz:

@@ -59,7 +59,7 @@ def _scratch(song: Song, part: Part, steps: str) -> None:
             continue
         for place in range(int(span.length * 4)):
             if steps[place % 16] == "x":
-                part.chord(span.start + place / 4, 0.14, before, 78 if place % 4 == 2 else 66, strum=0.008)
+                part.chord(span.start + place / 4, 0.14, before, 100 if place % 4 == 2 else 86, strum=0.008)
 
 
 def _strings(song: Song, part: Part, rng: random.Random) -> None:

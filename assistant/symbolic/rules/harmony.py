@@ -196,7 +196,7 @@ def voice(
 
     `top` keeps the highest note below a melody where that is possible.
     """
-    classes = over.essential(count)
+    classes = tuple(sorted(over.essential(count), key=lambda tone: (tone - over.root) % 12))
     best: tuple[int, ...] = ()
     best_cost = 1e9
     centre = (low + high) / 2

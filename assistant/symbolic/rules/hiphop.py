@@ -15,8 +15,8 @@ _LOOPS = (
     "i9 | ii7b5 V7", "i7 bVII | bVImaj7", "i9 | iv9 bVII7",
 )  # fmt: skip
 _MAJOR = ("Imaj9 | ii9", "IVmaj7 | iii7", "ii9 | Imaj9", "Imaj7 vi7 | ii7 V9")
-_HOOKS = ("..x-x---", "x-xx----", "x--x--..", ".x.xx---", "x.x.x---")
-_CLOSES = ("x-------", "x-x-----", "........")
+_HOOKS = ("..x.x-xx-...x---", "x-x.xx-.x---....", "x--x--x-..x-x...", ".xx-x-..xx-x....", "x..x..x-x...xx-.")
+_CLOSES = ("x-x-x---........", "xx-x--..x-------", "x-..xx-x--......")
 _KICKS = ("x.......x.x.....", "x..x......x.....", "x......x..x.....", "x.x.......x..x..", "x......x.xx.....")
 _TRAP = ("x......x..x.....", "x..x..........x.", "x.....x.......x.")
 

@@ -33,6 +33,17 @@ INSTRUMENTS: dict[str, tuple[int, int, int]] = {
     "banjo": (105, 48, 86), "kalimba": (108, 55, 88), "fiddle": (110, 55, 95),
 }  # fmt: skip
 
+# Decibels by which an instrument of common soundfonts stands out from the others or falls behind.
+LEVELS: dict[str, float] = {
+    "piano": 5, "bright piano": 5, "honky-tonk piano": 3, "electric piano": -3, "glockenspiel": 5,
+    "celesta": 3,
+    "muted guitar": 5, "steel guitar": 2, "slap bass": 3, "trumpet": 3, "muted trumpet": 4,
+    "brass section": 3,
+    "horn": -4, "calliope lead": -5, "square lead": -5, "saw lead": -3, "whistle": -3, "violin": -2,
+    "cello": -2,
+    "music box": 2, "harp": -2, "accordion": -2, "fiddle": -1, "viola": -2, "strings": -1, "harmonica": -1,
+}  # fmt: skip
+
 KITS = {"standard": 0, "room": 8, "power": 16, "electronic": 24, "TR-808": 25, "jazz": 32, "brush": 40}
 
 DRUMS: dict[str, int] = {

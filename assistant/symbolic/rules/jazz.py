@@ -35,17 +35,17 @@ def _walk(song: Song, part: Part, rng: random.Random) -> None:
     spans = list(song.walk())
     for i, (_section, _bar, span) in enumerate(spans):
         after = spans[i + 1][2].chord if i + 1 < len(spans) else song.at(song.end - 0.5)
-        root = nearest(span.chord.root, (place + 39) / 2, part.low, 52)
+        root = nearest(span.chord.root, (place + 36) / 2, part.low, 46)
         beats = int(span.length)
-        goal = nearest(after.root, root, part.low, 53)
+        goal = nearest(after.root, (root + 38) / 2, part.low, 46)
         line = [root]
         inner = (
-            pitches(span.chord.tones, part.low, 55)
+            pitches(span.chord.tones, part.low, 51)
             if rng.random() < 0.6
-            else pitches(span.chord.scale(), part.low, 55)
+            else pitches(span.chord.scale(), part.low, 51)
         )
         direction = 1 if goal >= root else -1
-        if rng.random() < 0.3 and part.low + 5 < root < 46:
+        if rng.random() < 0.3 and part.low + 5 < root < 42:
             direction = -direction
         while len(line) < beats - 1:
             onward = [p for p in inner if 0 < (p - line[-1]) * direction <= 5]
@@ -104,7 +104,6 @@ def solo(song: Song, section: Section, low: int, high: int, rng: random.Random) 
         for count in range(notes):
             if now >= end - 0.5:
                 break
-            over = song.at(now)
             long = count == notes - 1
             tones.append(
                 Tone(
@@ -134,7 +133,6 @@ def solo(song: Song, section: Section, low: int, high: int, rng: random.Random) 
                 step = goal - direction
             pitch = min(max(step, low), high)
             now += 0.5
-            del over
         now += rng.choice((0.5, 1.0, 1.5, 1.5, 2.0))
     return tones
 
@@ -170,7 +168,7 @@ def compose(seed: int, seconds: float) -> Piece:
         if minor
         else rng.choice(("Imaj9", "6")).replace("6", "I6"),
     )
-    bass = song.part("acoustic bass", volume=112)
+    bass = song.part("acoustic bass", volume=98)
     if bossa:
         _bossa_bass(song, bass)
     else:
@@ -181,7 +179,7 @@ def compose(seed: int, seconds: float) -> Piece:
     comp = song.part(comp_name, volume=84, pan=84, name="Comping")
     _comp(song, comp, rng, bossa)
 
-    kit = song.kit("brush" if tempo < 132 and rng.random() < 0.6 else "jazz", volume=88)
+    kit = song.kit("brush" if tempo < 132 and rng.random() < 0.6 else "jazz", volume=104)
     if bossa:
         grooves = [{"hat": "oooooooo", "rim": "x..x..x...x..x..", "kick": "x..xx..x"}]
     elif waltz:

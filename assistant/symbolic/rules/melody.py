@@ -71,7 +71,8 @@ class Theme:
         self.first = motif(rng, cells[0], bar_beats, reach)
         self.second = motif(rng, cells[1], bar_beats, reach)
         self.cadence = motif(rng, rng.choice(list(cadences)), bar_beats, reach)
-        self.lift = rng.choice((0, 1, 2))
+        # A phrase of two bars cannot afford to rest for one of them.
+        self.brief = motif(rng, max(cadences, key=lambda text: text.count("x")), bar_beats, reach)
         self.arch = rng.choice(((0, 2, 3, 0), (0, 0, 2, -1), (2, 1, 0, -2), (0, 1, 2, 0), (0, -1, 3, 1)))
         self.shape = rng.choice(("aab", "aba", "aab", "aac"))
 
@@ -80,7 +81,7 @@ class Theme:
         cells = {"a": self.first, "b": self.second, "c": self.first[: max(2, len(self.first) // 2)]}
         letters = (self.shape * (count // 4 + 1))[: count - 1] if count > 2 else "a" * (count - 1)
         out = [(cells[letter], self.arch[i % 4]) for i, letter in enumerate(letters)]
-        out.append((self.cadence, self.arch[-1]))
+        out.append((self.cadence if count > 2 else self.brief, self.arch[-1]))
         if ornament <= 0:
             return out
         return [

@@ -31,7 +31,8 @@ _CLOSES = ("x---x---", "x-------", "x-x-x---")
 def _guitars(song: Song, left: Part, right: Part, bass: Part, kit: Part, rng: random.Random) -> None:
     """Both guitars and the bass play one riff; the double kick goes with the right hand."""
     patterns = rng.sample(_CHUGS, 2)
-    accents = sorted(rng.sample(range(2, 16), 3))
+    strokes = [place for place in range(2, 16) if patterns[0][place] == "x"]
+    accents = sorted(rng.sample(strokes, 3))
     climb = [rng.choice((1, 3, 5, 6, 7, 10)) for _ in accents]
     lowest = nearest(song.key.tonic, 40, 36, 47)
     for section in song.sections:

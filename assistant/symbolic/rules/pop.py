@@ -56,7 +56,7 @@ def _keys(song: Song, part: Part, style: str) -> None:
 def _bass(song: Song, part: Part, style: str) -> None:
     before = 38.0
     for section, _bar, span in song.walk():
-        root = nearest(span.chord.bass, before, 29, 46)
+        root = nearest(span.chord.bass, before, 28, 43)
         before = (root + 37) / 2
         if section.name == "intro":
             continue

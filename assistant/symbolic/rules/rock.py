@@ -63,8 +63,8 @@ def _bass(song: Song, part: Part, rng: random.Random) -> None:
     before = 38.0
     style = rng.choice(("eighths", "push", "root and fifth"))
     for section, _bar, span in song.walk():
-        root = nearest(span.chord.root, before, 28, 45)
-        before = (root + 36) / 2
+        root = nearest(span.chord.root, before, 28, 41)
+        before = (root + 35) / 2
         if section.name == "intro":
             part.play(span.start, span.length * 0.9, root, 88)
             continue
@@ -84,7 +84,7 @@ def _organ(song: Song, part: Part) -> None:
     for section, _bar, span in song.walk(ending=True):
         before = voice(span.chord, 55, 74, 3, before)
         if section.name != "intro":
-            part.chord(span.start, span.length * 0.97, before, 66)
+            part.chord(span.start, span.length * 0.97, before, 78)
 
 
 def compose(seed: int, seconds: float) -> Piece:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from assistant.symbolic.midi import TICKS_PER_BEAT, Note, Track
 from assistant.symbolic.piece import Piece
 from assistant.symbolic.rules.harmony import Chord, Key, chord, nearest, progression
-from assistant.symbolic.rules.instruments import DRUMS, INSTRUMENTS, KITS
+from assistant.symbolic.rules.instruments import DRUMS, INSTRUMENTS, KITS, LEVELS
 from assistant.symbolic.rules.titles import title
 
 
@@ -36,11 +36,13 @@ class Span:
 def plan(rng: random.Random, bars: int, letters: str, ending: int = 1) -> list[Section]:
     """A form of exactly `bars` bars (at least five): intro, sections of four (or two) bars, tag, ending."""
     body = max(4, bars - ending)
-    unit = 4 if body >= 8 else 2
+    unit = 4 if body >= 6 else 2
     count, rest = divmod(body, unit)
-    if rest == 0 and count >= 4 - unit // 4 and rng.random() < 0.5:
-        count, rest = (count - 1, unit)
-    intro = {0: 0, 1: 1, 2: 2 if rng.random() < 0.6 else 0, 3: 1, 4: 2}[rest]
+    if unit == 4 and rest == 0 and count >= 3 and rng.random() < 0.5:
+        count, rest = count - 1, 4
+    wants_intro = rng.random() < 0.6
+    # A lone section is worth repeating in part rather than announcing.
+    intro = {0: 0, 1: 1, 2: 2 if wants_intro and count > 1 else 0, 3: 1, 4: 2}[rest]
     names = [("intro", intro)] if intro else []
     names += [(letters[i % len(letters)], unit) for i in range(count)]
     if rest - intro:
@@ -239,6 +241,7 @@ class Song:
     ) -> Part:
         """Add an instrument by its name, perhaps within a narrower range."""
         program, lowest, highest = INSTRUMENTS[instrument]
+        volume = min(127, round(volume * 10 ** (LEVELS.get(instrument, 0) / 40)))
         part = Part(name or instrument.capitalize(), program, max(low, lowest), min(high, highest))
         part.volume, part.pan = volume, pan
         self.parts.append(part)
