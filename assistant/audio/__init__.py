@@ -1,0 +1,1 @@
+"""Sound: decoding in a guarded process, WAV, tags, measurements, loudness."""

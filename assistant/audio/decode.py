@@ -1,0 +1,263 @@
+"""Streams of samples from audio files: libsndfile where it is at its best, FFmpeg's libraries otherwise.
+
+Runs in the decoder process. Nothing but the one file is ever opened: a playlist under a false name
+gets nothing, because the libraries see an open file and may open no other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from assistant.audio.declared import chunk_share, mp3_seconds, ogg_is_cut
+from assistant.audio.formats import Content
+from assistant.errors import MusicHelperError
+from assistant.i18n import _
+
+Samples = np.ndarray[Any, np.dtype[np.float32]]
+
+BLOCK_FRAMES = 1 << 16
+_MAX_CHANNELS = 64
+
+# Demuxers whose duration is written in the file; the others' is a guess from the bit rate.
+_HONEST = {
+    "mov,mp4,m4a,3gp,3g2,mj2",
+    "asf",
+    "matroska,webm",
+    "flac",
+    "ape",
+    "wv",
+    "tta",
+    "mpc",
+    "mpc8",
+    "dsf",
+}
+_DEMUXERS = (
+    "aac,ac3,aiff,ape,asf,au,caf,dsf,dts,eac3,flac,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp2,mp3,mpc,mpc8,"
+    "ogg,tta,w64,wav,wv,xwma"
+)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """An audio stream that can be read as often as needed."""
+
+    rate: int
+    channels: int
+    """1 or 2, after mixing down."""
+    source_channels: int
+    codec: str
+    declared: float | None
+    """Seconds that the file says it has; None where it does not say."""
+    blocks: Callable[[], Iterator[Samples]]
+    """Starts from the beginning; gives float32 arrays [frames, channels]."""
+    training_ready: bool = False
+    """Whether the file is itself 44.1 kHz PCM_16 WAV of one or two channels."""
+
+
+def open_audio(path: Path, content: Content) -> Sound:
+    """Open an audio file. Raises `MusicHelperError` where no decoder can read it."""
+    # FFmpeg reads MP3 and Opus: libsndfile takes an MP3's length from an estimate, and its Opus is
+    # three times slower.
+    if content in (Content.WAV, Content.AIFF, Content.FLAC, Content.OGG, Content.OTHER):
+        try:
+            return _open_soundfile(path, content)
+        except (soundfile.SoundFileError, OSError, ValueError, _Unsuited):
+            pass
+    return _open_av(path, content)
+
+
+class _Unsuited(Exception):
+    """The other decoder does this file better."""
+
+
+def _open_soundfile(path: Path, content: Content) -> Sound:
+    with _soundfile(path) as file:
+        frames, rate, channels = file.frames, file.samplerate, file.channels
+        container, codec = file.format, file.subtype
+        if container == "MP3" or (container == "OGG" and channels > 2) or channels > _MAX_CHANNELS:
+            raise _Unsuited  # Vorbis and Opus order their surround channels in another way
+        if container == "FLAC" and frames > 0:
+            file.read(1024, dtype="float32")  # a damaged start shows at once
+    declared: float | None = frames / rate
+    if content in (Content.WAV, Content.AIFF):
+        share = chunk_share(path)
+        declared = frames / rate / share if share > 0 else None
+    elif container == "OGG" and ogg_is_cut(path):
+        raise cut_off()
+    elif frames >= 1 << 50:  # a stream that was never told its length
+        declared = None
+
+    def blocks() -> Iterator[Samples]:
+        with _soundfile(path) as file:
+            while True:
+                try:
+                    block = file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+                except soundfile.SoundFileError:
+                    return  # what is missing shows against the declared length
+                if not len(block):
+                    return
+                yield mix_down(block)
+
+    return Sound(
+        rate=rate,
+        channels=min(channels, 2),
+        source_channels=channels,
+        codec=f"{container} {codec}",
+        declared=declared,
+        blocks=blocks,
+        training_ready=(container, codec, rate) == ("WAV", "PCM_16", 44100) and channels <= 2,
+    )
+
+
+@contextmanager
+def _soundfile(path: Path) -> Iterator[soundfile.SoundFile]:
+    # By descriptor: the name, which may lie, is not seen.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with soundfile.SoundFile(descriptor, closefd=False) as file:
+            yield file
+    finally:
+        os.close(descriptor)
+
+
+def mix_down(block: Samples) -> Samples:
+    """Frames [frames, channels] with at most two channels.
+
+    Surround in WAV order (left, right, centre, low, sides…) by the coefficients of ITU-R BS.775, the
+    low-frequency channel left out, scaled so that nothing can clip that did not before.
+    """
+    channels = block.shape[1]
+    if channels <= 2:
+        return block
+    left, right = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
+    left[0] = right[1] = 1.0
+    first_side = 2
+    if channels != 4:  # four are front and back, without a centre
+        left[2] = right[2] = 0.7071
+        first_side = 4 if channels >= 6 else 3
+    left[first_side::2] = 0.7071
+    right[first_side + 1 :: 2] = 0.7071
+    matrix = np.stack([left, right], axis=1)
+    mixed: Samples = block @ (matrix / max(left.sum(), right.sum()))
+    return mixed
+
+
+def _open_av(path: Path, content: Content) -> Sound:
+    import av
+
+    try:
+        with _av_audio(path) as (container, stream):
+            name = container.format.name
+            first = next(_frames(container, stream), None)
+            if first is None:
+                raise unreadable()
+            rate, channels = first.sample_rate, len(first.layout.channels)
+            codec = stream.codec_context.name
+            declared = None
+            if name == "mp3":
+                declared = mp3_seconds(path)
+            elif name in _HONEST and container.duration:
+                declared = container.duration / 1e6
+    except (av.error.FFmpegError, ValueError, IndexError, OSError) as error:
+        raise unreadable() from error
+    if not (0 < rate <= 1 << 20 and 0 < channels <= _MAX_CHANNELS):
+        raise unreadable()
+    if content in (Content.OGG, Content.OPUS) and ogg_is_cut(path):
+        raise cut_off()
+    layout = "mono" if channels == 1 else "stereo"
+
+    def blocks() -> Iterator[Samples]:
+        with _av_audio(path) as (container, stream):
+            resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
+            for frame in _frames(container, stream):
+                frame.pts = None  # a jump in the clock is not a reason to fill in silence
+                try:
+                    parts = resampler.resample(frame)
+                except ValueError:  # the stream changed its rate or channels on the way
+                    yield from _arrays(resampler.resample(None))
+                    resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
+                    parts = resampler.resample(frame)
+                yield from _arrays(parts)
+            with suppress(av.error.FFmpegError, ValueError):
+                yield from _arrays(resampler.resample(None))
+
+    return Sound(
+        rate=rate,
+        channels=min(channels, 2),
+        source_channels=channels,
+        codec=codec,
+        declared=declared,
+        blocks=blocks,
+    )
+
+
+@contextmanager
+def _av_audio(path: Path) -> Iterator[tuple[Any, Any]]:
+    import av
+
+    def refuse(*_call: object, **_options: object) -> None:
+        raise PermissionError("nothing but the one file is opened")
+
+    with (
+        path.open("rb") as file,
+        av.open(
+            file,
+            options={"format_whitelist": _DEMUXERS, "protocol_whitelist": "none"},
+            metadata_errors="replace",
+            io_open=refuse,
+        ) as container,
+    ):
+        if not container.streams.audio:
+            raise MusicHelperError(_("The file has no sound in it."))
+        stream = container.streams.best("audio") or container.streams.audio[0]
+        stream.codec_context.thread_count = 1
+        yield container, stream
+
+
+def _frames(container: Any, stream: Any) -> Iterator[Any]:
+    """The decoded frames; a damaged packet is passed over, as players do."""
+    import av
+
+    try:
+        for packet in container.demux(stream):
+            try:
+                yield from packet.decode()
+            except av.error.FFmpegError:
+                continue
+    except av.error.FFmpegError:
+        return
+
+
+def _arrays(frames: list[Any]) -> Iterator[Samples]:
+    for frame in frames:
+        if frame.samples:
+            yield np.ascontiguousarray(frame.to_ndarray().T, dtype=np.float32)
+
+
+def unreadable() -> MusicHelperError:
+    """The error for a file that no decoder understands."""
+    return MusicHelperError(
+        _("The file cannot be read as audio."),
+        _("It may be damaged, or not be what its name says. Play it, and copy or export it again."),
+    )
+
+
+def cut_off(decoded: float | None = None, declared: float | None = None) -> MusicHelperError:
+    """The error for a file whose end is missing."""
+    hint = _("Copy or download it again; it may not have been complete.")
+    if decoded is None or declared is None:
+        return MusicHelperError(_("The file is cut off: its end is missing."), hint)
+    return MusicHelperError(
+        _("The file is cut off: only {decoded:.1f} of {declared:.1f} seconds can be read.").format(
+            decoded=decoded, declared=declared
+        ),
+        hint,
+    )

@@ -1,0 +1,187 @@
+"""A pool of decoder processes: one bad file costs one process, never the program."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assistant.config import IntakeSettings
+from assistant.errors import FileError
+from assistant.files import whole_file
+from assistant.i18n import _
+from assistant.workers import Limits, ReportedError, Worker, WorkerDied, WorkerError, WorkerTimeout
+
+_ONE_THREAD = {
+    name: "1"
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+}
+_WAV_BYTES_PER_MINUTE = 60 * 44100 * 4
+_MOST_WORKERS = 32
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What came out of a conversion."""
+
+    duration: float
+    """Seconds of the WAV."""
+    source_rate: int
+    channels: int
+    """Of the source."""
+    codec: str
+    own: bool
+    """The source is itself a training-ready WAV, and nothing was written."""
+    tags: dict[str, str]
+    measured: dict[str, Any]
+
+
+class ConversionFailed(FileError):
+    """A file could not be converted. `permanent` is false where another attempt may succeed."""
+
+    def __init__(self, path: Path, title: str, hint: str, *, permanent: bool) -> None:
+        super().__init__(path, title, hint)
+        self.permanent = permanent
+
+
+def worker_count(settings: IntakeSettings) -> int:
+    """The number of decoder processes: configured, or one for each core that this process may use."""
+    cores = len(os.sched_getaffinity(0))
+    return max(1, min(settings.workers or cores, _MOST_WORKERS))
+
+
+class Decoders:
+    """Converts files in child processes with limits. Calls may come from several threads at once."""
+
+    def __init__(self, settings: IntakeSettings) -> None:
+        self._settings = settings
+        self.count = worker_count(settings)
+        # Twice the longest WAV, so that a reader of the limit's length is never cut by it.
+        limits = Limits(
+            memory_bytes=settings.max_memory_mib << 20,
+            cpu_seconds=self.timeout,
+            file_bytes=int(settings.max_minutes * _WAV_BYTES_PER_MINUTE * 2) + (1 << 20),
+            open_files=64,
+        )
+        self._workers = [
+            Worker("assistant.audio.decoder", limits=limits, environment=_ONE_THREAD)
+            for _number in range(self.count)
+        ]
+        self._free: queue.Queue[Worker] = queue.Queue()
+        for worker in self._workers:
+            self._free.put(worker)
+        self._closing = threading.Event()
+
+    def __enter__(self) -> Decoders:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    @property
+    def timeout(self) -> int:
+        """Seconds that one file may take."""
+        return int(60 + 5 * self._settings.max_minutes)
+
+    def convert(
+        self, source: Path, target: Path, *, overwrite: bool = True, keep_own: bool = False
+    ) -> Converted:
+        """Make `target`, whole or not at all, from `source`.
+
+        With `keep_own` a source that is already 44.1 kHz PCM_16 WAV is only measured. Raises
+        `ConversionFailed` with the reason, and `FileExistsError` where the target exists and may not be
+        overwritten.
+        """
+        worker = self._free.get()
+        try:
+            if self._closing.is_set():
+                raise _stopped(source)
+            return self._convert(worker, source, target, overwrite, keep_own)
+        finally:
+            self._free.put(worker)
+
+    def close(self) -> None:
+        """Stop all processes; conversions in progress fail as not permanent."""
+        self._closing.set()
+        for worker in self._workers:
+            worker.kill()
+        for _number in self._workers:
+            self._free.get().close()
+
+    def _convert(
+        self, worker: Worker, source: Path, target: Path, overwrite: bool, keep_own: bool
+    ) -> Converted:
+        request: dict[str, Any] = {
+            "source": str(source),
+            "keep_own": keep_own,
+            "max_seconds": self._settings.max_minutes * 60,
+            "soundfont": self._settings.soundfont,
+        }
+        if keep_own and source == target:
+            return self._answer(worker, source, request | {"target": None})
+        try:
+            with whole_file(target, overwrite=overwrite) as temporary:
+                converted = self._answer(worker, source, request | {"target": str(temporary)})
+                if converted.own:
+                    raise _Own(converted)
+            return converted
+        except _Own as own:
+            return own.converted
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise ConversionFailed(
+                source,
+                _("The WAV cannot be written: {reason}.").format(reason=error.strerror),
+                _("Make room on the disk and check that you may write to the folder."),
+                permanent=False,
+            ) from error
+
+    def _answer(self, worker: Worker, source: Path, request: dict[str, Any]) -> Converted:
+        try:
+            for last_attempt in (False, True):
+                try:
+                    return Converted(**worker.call("convert", request, timeout=self.timeout))
+                except WorkerDied:
+                    if last_attempt or self._closing.is_set():
+                        raise
+            raise AssertionError
+        except ReportedError as error:
+            raise ConversionFailed(source, error.title, error.hint, permanent=True) from error
+        except WorkerTimeout as error:
+            title = _("Reading the file took longer than {seconds} seconds and was stopped.")
+            raise ConversionFailed(
+                source,
+                title.format(seconds=self.timeout),
+                _("It may be damaged; otherwise cut it into pieces."),
+                permanent=True,
+            ) from error
+        except WorkerError as error:
+            if self._closing.is_set():
+                raise _stopped(source) from error
+            if "No space left" in error.title or "Errno 28" in error.title:
+                raise ConversionFailed(
+                    source,
+                    _("The disk is full."),
+                    _("Make room; the file is taken in at the next look."),
+                    permanent=False,
+                ) from error
+            raise ConversionFailed(
+                source,
+                _("The decoder broke down on this file."),
+                _("It is probably damaged. Play it, and copy or export it again."),
+                permanent=True,
+            ) from error
+
+
+class _Own(Exception):
+    def __init__(self, converted: Converted) -> None:
+        super().__init__()
+        self.converted = converted
+
+
+def _stopped(source: Path) -> ConversionFailed:
+    return ConversionFailed(source, _("The work was stopped."), "", permanent=False)
