@@ -223,8 +223,9 @@ def _build_model(library: Library, size: DemoSize, show: Show) -> tuple[str, Pat
     from assistant.musicgen.small import build_small_model
 
     folder = build_small_model(library, codec_seconds=size.codec_seconds, on_event=show)
-    size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
-    return _("codec trained, {size:.0f} MB").format(size=size), folder, {"megabytes": size}
+    megabytes = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    detail = _("codec trained, {size:.0f} MB").format(size=megabytes)
+    return detail, folder, {"megabytes": megabytes}
 
 
 def _encode(library: Library, show: Show) -> tuple[str, Path, dict[str, Any]]:
