@@ -248,7 +248,7 @@ def _finetune(library: Library, seed: int, show: Show) -> tuple[str, Path, dict[
 
     spec = FinetuneSpec.from_settings(library.settings, name=MODEL, model=BUILT_IN, seed=seed).check()
     run = start_run(library, "finetune", spec.as_dict(), MODEL)
-    while run.state in ("queued", "running", "paused"):
+    while run.live:
         time.sleep(POLL_SECONDS)
         run = read_run(library, run.id)
         show({"event": "train", "step": run.step, "steps": run.steps, "loss": run.loss})

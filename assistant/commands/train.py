@@ -103,7 +103,7 @@ def follow(context: Context, run: RunRecord) -> RunRecord:
     """Show a run's progress until it ends; the run goes on when this process ends."""
     from assistant.runs.record import read_run
 
-    while run.state in ("queued", "running", "paused"):
+    while run.live:
         time.sleep(POLL_SECONDS)
         run = read_run(context.library, run.id)
         if run.loss is not None:
