@@ -199,14 +199,9 @@ def _control(context: Context) -> int:
 
 
 def _resume(context: Context) -> int:
-    from assistant.runs.control import request
     from assistant.runs.launch import resume_run
 
-    run = _called_run(context)
-    if run.state == "paused":
-        request(context.library, run.id, "resume")
-    else:
-        run = resume_run(context.library, run.id)
+    run = resume_run(context.library, _called_run(context).id)
     if context.json:
         context.console.document({"run": run.id})
     else:

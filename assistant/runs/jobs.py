@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from assistant.runs.context import RunContext, RunStopped
@@ -37,15 +36,14 @@ def classifier(run: RunContext) -> None:
     with run.library() as library:
         report = train_classifier(library, on_event=heed)
         proposals = propose(library, on_event=heed) if run.spec.get("propose", True) else 0
-    values = report.as_dict() if hasattr(report, "as_dict") else dataclasses.asdict(report)
     run.emit(
         {
             "event": "end",
             "state": "done",
             "model": report.version,
             "results": {
-                "accuracy": values.get("accuracy"),
-                "chance": values.get("chance"),
+                "accuracy": report.accuracy,
+                "chance": report.chance,
                 "proposals": proposals,
             },
         }
