@@ -37,7 +37,15 @@ def _bass(song: Song, part: Part, rng: random.Random) -> None:
         fifth = root - 5 if root - 5 >= 28 else root + 7
         before = (root + 39) / 2
         if waltz:
-            part.play(span.start, 0.9, root if bar % 2 == 0 else fifth, 94)
+            same = place > 0 and spans[place - 1][2].chord.root == span.chord.root
+            part.play(span.start, 0.9, fifth if same and bar % 2 else root, 94)
+            if after != span.chord.root and span.length == 3 and rng.random() < 0.5:
+                goal = nearest(after, root, 31, 44)
+                ladder = pitches(song.key.scale("major"), 28, 50)
+                step = (
+                    max(p for p in ladder if p < goal) if goal > root else min(p for p in ladder if p > goal)
+                )
+                part.play(span.start + 2, 0.9, step, 80)
             continue
         part.play(span.start, 0.9, root, 96)
         if span.length >= 4 and after != span.chord.root and rng.random() < 0.6:

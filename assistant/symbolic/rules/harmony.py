@@ -167,14 +167,20 @@ def progression(text: str, key: Key) -> list[list[Chord]]:
     return [[chord(numeral, key) for numeral in bar.split()] for bar in text.split("|")]
 
 
+# Which interval over the root a foreign chord tone takes the place of: the other third, the other seventh…
+_DISPLACED = {0: 1, 1: 2, 2: 1, 3: 4, 4: 3, 5: 6, 6: 7, 7: 6, 8: 7, 9: 8, 10: 11, 11: 10}
+
+
 def fitted(scale: Sequence[int], over: Chord) -> tuple[int, ...]:
-    """A scale bent to a chord: foreign chord tones come in and push out the notes a semitone beside them."""
-    tones = set(over.tones)
-    foreign = tones - set(scale)
-    kept = {
-        step for step in scale if step in tones or not any((step - tone) % 12 in (1, 11) for tone in foreign)
-    }
-    return tuple(sorted(kept | foreign))
+    """A scale bent to a chord: each foreign chord tone takes the place of the note that it alters."""
+    foreign = [tone for tone in over.tones if tone not in scale]
+    gone = set()
+    for tone in foreign:
+        interval = (tone - over.root) % 12
+        # The fifth of a chord on a lowered degree is lowered too.
+        other = 8 if interval == 7 and over.root in foreign else _DISPLACED[interval]
+        gone.add((over.root + other) % 12)
+    return tuple(sorted({*scale, *foreign} - (gone - set(over.tones))))
 
 
 def pitches(classes: Sequence[int], low: int, high: int) -> list[int]:

@@ -128,7 +128,12 @@ def compose(seed: int, seconds: float) -> Piece:
     ))  # fmt: skip
     bridge = {**groove, "ride": "x...x...x...x...", "hat": "..o...o...o...o."}
     drums.accompany(
-        song, kit, [groove, bridge], drums.FILLS["reggae"], intro={"rim": "........x.....x."}, crash="splash"
+        song,
+        kit,
+        [groove, bridge],
+        drums.FILLS["reggae"],
+        intro={"rim": "........x.....x.", "hat": hats},
+        crash="splash",
     )
     if rng.random() < 0.5:
         shaken = song.kit("standard", volume=84)
