@@ -248,6 +248,13 @@ def test_reggae_plays_off_the_beat() -> None:
         assert sum(0.4 < place(note) < 0.85 for note in skank) > 0.98 * len(skank)
 
 
+def test_reggae_kick_and_snare_meet_on_two_and_four() -> None:
+    for piece in pieces("reggae"):
+        body = [note for name in ("rim", "snare") for note in drums(piece, name) if abs(place(note)) < 0.1]
+        assert body
+        assert sum(round(note.start / TICKS_PER_BEAT) % 2 == 1 for note in body) >= 0.75 * len(body)
+
+
 def test_jazz_and_blues_swing_and_the_bass_walks() -> None:
     for piece in pieces("jazz"):
         rides = [place(note) for note in drums(piece, "ride") if place(note) > 0.3]

@@ -120,11 +120,11 @@ def compose(seed: int, seconds: float) -> Piece:
     kit = song.kit(rng.choice(("standard", "room")))
     side = rng.choice(("rim", "snare"))
     hats = rng.choice(("x.o.x.o.x.o.x.o.", "xo.oxo.oxo.oxo.o", "o.x.o.x.o.x.o.x."))
-    drop = {"hat": hats, "kick": "........X.......", side: "........X......?"}
+    drop = {"hat": hats, "kick": "....X.......X...", side: "....X.......X..?"}
     groove = rng.choice((
         drop, drop,
-        {"hat": hats, "kick": "x...x...x...x...", side: "........X..?...."},
-        {"hat": hats, "kick": "x.......x.......", side: "....X.......X..?"},
+        {"hat": hats, "kick": "x...x...x...x...", side: "....X..?....X..."},
+        {"hat": hats, "kick": "x.......x..x....", side: "....X.......X..?"},
     ))  # fmt: skip
     bridge = {**groove, "ride": "x...x...x...x...", "hat": "..o...o...o...o."}
     drums.accompany(
@@ -132,7 +132,7 @@ def compose(seed: int, seconds: float) -> Piece:
         kit,
         [groove, bridge],
         drums.FILLS["reggae"],
-        intro={"rim": "........x.....x.", "hat": hats},
+        intro={"rim": "....x.......x.x.", "hat": hats},
         crash="splash",
     )
     if rng.random() < 0.5:
@@ -181,7 +181,7 @@ def compose(seed: int, seconds: float) -> Piece:
             high,
             scale=scale,
             closing=section.last,
-            ornament=0.3 * (section.number > 0),
+            ornament=0.5 * (section.number > 0),
         )
         perform(lead, tones, 90, legato=0.85)
         if second:
