@@ -79,7 +79,7 @@ def _doctor(context: Context) -> int:
         return 0
     for check in found:
         mark = _("ok") if check.ok else _("look")
-        context.console.result(f"{mark:>5}  {check.name}: {check.detail}")
+        context.console.result(f"{mark:>5}  {check.title}: {check.detail}")
         if check.hint:
             context.console.result(f"       {check.hint}")
     return 0

@@ -44,6 +44,16 @@ def sound_device(*, near_listener: bool = False) -> str | None:
     return None if card is None else _("the sound card {name}").format(name=card)
 
 
+def pulse_plugin_missing() -> bool:
+    """Whether there is a sound server but not the part of ALSA that reaches it."""
+    server = bool(os.environ.get("PULSE_SERVER")) or any(_socket_answers(path) for _name, path in _sockets())
+    return server and not any(
+        path
+        for pattern in ("lib*/alsa-lib", "lib/*/alsa-lib")
+        for path in Path("/usr").glob(f"{pattern}/libasound_module_pcm_p*.so")
+    )
+
+
 def _own_alsa_default() -> Path | None:
     named = os.environ.get("ALSA_CONFIG_PATH")
     with contextlib.suppress(OSError, RuntimeError):
