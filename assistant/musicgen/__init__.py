@@ -1,0 +1,1 @@
+"""MusicGen: models, tokens, fine-tuning and generation."""

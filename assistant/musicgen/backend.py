@@ -1,0 +1,98 @@
+"""torch and audiocraft, imported late and quietly; the device, the precision and the threads to use."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from assistant.errors import CallError
+from assistant.i18n import _
+
+if TYPE_CHECKING:
+    import torch
+
+_ready = False
+
+
+def prepare() -> None:
+    """Import audiocraft without its noise and choose torch's own attention.
+
+    Takes seconds the first time; to be called only in worker and run processes, and never in one
+    that has TensorFlow.
+    """
+    global _ready
+    if _ready:
+        return
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.getLogger("xformers").setLevel(logging.ERROR)  # its C++ extensions are absent and not needed
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", message=".*weight_norm.*")
+    from audiocraft.modules.transformer import set_efficient_attention_backend
+
+    set_efficient_attention_backend("torch")
+    logging.getLogger("audiocraft").setLevel(logging.WARNING)
+    _ready = True
+
+
+def choose_device(name: str) -> torch.device:
+    """The device for `auto`, `cpu`, `cuda` or `cuda:N`. Raises `CallError` for one that is not here."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise CallError(
+            _("There is no device called {name}.").format(name=name),
+            _("Use auto, cpu, cuda or cuda:0."),
+        ) from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise CallError(
+            _("The device {name} is not on this machine.").format(name=name),
+            _("Use auto, or see `musichelper doctor` for what is here."),
+        )
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """The number type of matrix products: what is asked, or the best that the device is fast at."""
+    import torch
+
+    named = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if name in named:
+        return named[name]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.float32
+
+
+def usable_threads() -> int:
+    """CPU threads for large products: the cores this process may use, at most eight."""
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    cores = len(os.sched_getaffinity(0))
+    return max(1, min(8, cores, int(allowed) if allowed.isdigit() and int(allowed) else cores))
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch use this many threads inside.
+
+    Token by token decoding of a small model is far faster with one: at each small product the
+    threads would wait for one another.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,181 @@
+"""Which tracks are learnt and which are held out, and the crops of each step."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.library.library import Library
+from assistant.musicgen.tokens import TokenCache, tracks_with_audio
+
+HELD_OUT_SHARE = 0.1
+CROPS_PER_HELD_OUT_TRACK = 2
+MOST_HELD_OUT_CROPS = 32
+LARGEST_GROUP_SHARE = 0.2
+"""An artist with more of the tracks than this is split by track: held out whole, it would say little
+about the rest."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A track as training sees it."""
+
+    content: str
+    path: str
+    caption: str | None
+    """The caption's file, relative to the library."""
+    genre: str | None
+    artist: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Crops of one forward pass."""
+
+    tokens: NDArray[np.int64]
+    """`[batch, codebooks, frames]`; the number after the last code fills what a short track lacks."""
+    captions: list[str | None]
+    """None where the crop is learnt without its caption."""
+
+
+def choose_examples(library: Library, genres: tuple[str, ...]) -> list[Example]:
+    """The ready tracks of these genres, or of all genres; where nothing has a genre, every track."""
+    examples = [
+        Example(
+            content=track.content,
+            path=os.fsdecode(track.path),
+            caption=os.fsdecode(track.caption) if track.caption else None,
+            genre=library.genre_of(track.path),
+            artist=track.artist.strip().casefold(),
+        )
+        for track in tracks_with_audio(library)
+    ]
+    if genres:
+        return [example for example in examples if example.genre in genres]
+    return [example for example in examples if example.genre] or examples
+
+
+def split(examples: list[Example], seed: int) -> tuple[list[Example], list[Example]]:
+    """Tracks to learn and tracks held out, about one in ten; an artist's tracks stay on one side.
+
+    The choice depends on the seed and the artists (the contents, where no artist is known), so a
+    new track moves few others.
+    """
+    groups: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        groups[f"artist {example.artist}" if example.artist else example.content].append(example)
+    for key, members in list(groups.items()):
+        if len(members) > max(1, LARGEST_GROUP_SHARE * len(examples)):
+            del groups[key]
+            for example in members:
+                groups[example.content] = [example]
+    wanted = round(HELD_OUT_SHARE * len(examples)) or (1 if len(examples) > 1 else 0)
+    held: set[str] = set()
+    count = 0
+    for key in sorted(groups, key=lambda key: _rank(seed, key)):
+        if count >= wanted:
+            break
+        if count + len(groups[key]) < len(examples):
+            held.add(key)
+            count += len(groups[key])
+    learnt = [example for key, members in groups.items() if key not in held for example in members]
+    return learnt, [example for key in held for example in groups[key]]
+
+
+class Crops:
+    """Random crops of tracks in token space.
+
+    Each step's crops follow from the seed and the step's number alone, so a resumed run goes on
+    with exactly the crops that it would have had.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        examples: list[Example],
+        cache: TokenCache,
+        *,
+        frames: int,
+        padding: int,
+        condition_dropout: float,
+        seed: int,
+    ) -> None:
+        self._root = root
+        self._examples = examples
+        self._cache = cache
+        self._frames = frames
+        self._padding = padding
+        self._dropout = condition_dropout
+        self._seed = seed
+        lengths = np.array([cache.frames(example.content) for example in examples], np.float64)
+        # A long track is chosen more often, but a symphony does not drown the songs.
+        weights = np.sqrt(np.clip(lengths, 1, None))
+        self._weights = weights / weights.sum()
+
+    def batches(self, step: int, count: int, size: int) -> list[Batch]:
+        """The `count` batches of a step, each of `size` crops."""
+        chooser = np.random.default_rng((self._seed, step))
+        return [self._draw(chooser, size) for _number in range(count)]
+
+    def _draw(self, chooser: np.random.Generator, size: int) -> Batch:
+        rows = []
+        captions: list[str | None] = []
+        for index in chooser.choice(len(self._examples), size, p=self._weights):
+            example = self._examples[index]
+            spare = max(0, self._cache.frames(example.content) - self._frames)
+            rows.append(self._crop(example, int(chooser.integers(spare + 1))))
+            dropped = chooser.random() < self._dropout
+            captions.append(None if dropped else read_caption(self._root, example))
+        return Batch(np.stack(rows), captions)
+
+    def held_out(self, size: int) -> list[Batch]:
+        """Always the same crops, evenly over each track, with their captions."""
+        places: list[tuple[Example, int]] = []
+        for part in range(CROPS_PER_HELD_OUT_TRACK):
+            for example in self._examples:
+                spare = self._cache.frames(example.content) - self._frames
+                if spare > 0 or part == 0:
+                    share = (part + 1) / (CROPS_PER_HELD_OUT_TRACK + 1)
+                    places.append((example, int(max(0, spare) * share)))
+        places = places[:MOST_HELD_OUT_CROPS]
+        return [
+            Batch(
+                np.stack([self._crop(example, start) for example, start in places[first : first + size]]),
+                [read_caption(self._root, example) for example, _start in places[first : first + size]],
+            )
+            for first in range(0, len(places), size)
+        ]
+
+    def _crop(self, example: Example, start: int) -> NDArray[np.int64]:
+        tokens = self._cache.read(example.content)[:, start : start + self._frames]
+        row = np.full((tokens.shape[0], self._frames), self._padding, np.int64)
+        row[:, : tokens.shape[1]] = tokens
+        return row
+
+
+def read_caption(root: Path, example: Example) -> str | None:
+    """The caption as its file says now; the genre where there is no file, None where neither is."""
+    if example.caption:
+        try:
+            text = (root / example.caption).read_text("utf-8", "replace").strip()
+        except OSError:
+            text = ""
+        if text:
+            return " ".join(text.split())
+    return example.genre
+
+
+def examples_from(rows: list[dict[str, Any]]) -> list[Example]:
+    """Examples as a run has written them down."""
+    return [Example(**row) for row in rows]
+
+
+def _rank(seed: int, key: str) -> bytes:
+    return hashlib.blake2b(f"{seed} {key}".encode("utf-8", "surrogateescape"), digest_size=8).digest()

@@ -1,0 +1,67 @@
+"""A model folder in audiocraft's format, with a card that says what it is."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from assistant.files import sync, temporary_beside, write_json
+from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE, package, save_package
+from assistant.musicgen.models import CARD_FILE, read_card
+
+
+def free_name(models: Path, name: str, run: str) -> str:
+    """The name, or the name with a number where another model than this run's already has it."""
+    candidate, number = name, 1
+    while (models / candidate).exists() and read_card(models / candidate).get("run") != run:
+        number += 1
+        candidate = f"{name}-{number}"
+    return candidate
+
+
+def write_model(
+    folder: Path,
+    *,
+    lm_state: dict[str, Any],
+    lm_config: str,
+    codec: dict[str, Any] | Path,
+    card: dict[str, Any],
+) -> None:
+    """Write a model folder, whole or not at all; `codec` is a package or a file to copy.
+
+    An older model of the same name is replaced only when the new one is on the disk.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_beside(folder)
+    old = temporary_beside(folder)
+    try:
+        temporary.mkdir()
+        save_package(temporary / LM_FILE, package(lm_state, lm_config))
+        if isinstance(codec, Path):
+            shutil.copyfile(codec, temporary / CODEC_FILE)
+            sync(temporary / CODEC_FILE)
+        else:
+            save_package(temporary / CODEC_FILE, codec)
+        write_json(temporary / CARD_FILE, {"name": folder.name, "made": time.time(), **card})
+        if folder.exists():
+            folder.replace(old)
+        temporary.replace(folder)
+        sync(folder.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.replace(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def codec_package(source: Path | None, name: str) -> dict[str, Any] | Path:
+    """What goes into the new folder as its codec: the base's file, or the reference that the hub has."""
+    if source is not None:
+        return source / CODEC_FILE
+    from audiocraft.models import loaders
+
+    found: dict[str, Any] = loaders.load_compression_model_ckpt(name)
+    return found

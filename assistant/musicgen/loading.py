@@ -1,0 +1,175 @@
+"""Loading a model: audiocraft's checkpoints, from the hub or a folder, never with free pickles."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.errors import MusicHelperError
+from assistant.i18n import _
+from assistant.library.library import LibraryPaths
+from assistant.musicgen import backend
+from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE
+from assistant.musicgen.models import model_folder
+from assistant.musicgen.words import WordTokenizer
+
+if TYPE_CHECKING:
+    import torch
+    from audiocraft.models import MusicGen
+    from audiocraft.models.encodec import CompressionModel
+    from audiocraft.models.lm import LMModel
+
+
+def load(name: str, paths: LibraryPaths, device: str, precision: str) -> MusicGen:
+    """A model ready to generate; its codec always computes in float32."""
+    place = backend.choose_device(device)
+    number = backend.choose_precision(precision, place)
+    backend.prepare()
+    import torch
+    from audiocraft.models import MusicGen
+    from audiocraft.utils.autocast import TorchAutocast
+
+    source = model_folder(name, paths)
+    lm = load_lm(name, source, place, number)
+    model = MusicGen(name, load_codec(name, source, place), lm)
+    half = number != torch.float32
+    model.autocast = TorchAutocast(
+        enabled=half, **({"device_type": place.type, "dtype": number} if half else {})
+    )
+    return model
+
+
+def load_lm(name: str, source: Path | None, device: torch.device, number: torch.dtype) -> LMModel:
+    """The language model with its configuration in `.cfg`."""
+    backend.prepare()
+    from audiocraft.models import builders, loaders
+    from omegaconf import OmegaConf
+
+    with _explained(name):
+        package = loaders.load_lm_model_ckpt(str(source or name))
+        config = OmegaConf.create(package["xp.cfg"])
+        config.device = str(device)
+        config.dtype = str(number).removeprefix("torch.")
+        # Settings of Meta's own machines that no longer mean anything.
+        for key in (
+            "conditioners.self_wav.chroma_stem.cache_path",
+            "conditioners.args.merge_text_conditions_p",
+            "conditioners.args.drop_desc_p",
+        ):
+            loaders._delete_param(config, key)
+        lm = builders.get_lm_model(config)
+        lm.load_state_dict(package["best_state"])
+    lm.eval()
+    OmegaConf.set_struct(config, False)
+    lm.cfg = config
+    use_word_tokenizer(lm)
+    if "self_wav" in lm.condition_provider.conditioners:
+        lm.condition_provider.conditioners["self_wav"].match_len_on_eval = True
+        lm.condition_provider.conditioners["self_wav"]._use_masking = False
+    return lm
+
+
+def use_word_tokenizer(lm: LMModel) -> None:
+    """Give a model of ours its tokenizer of hashed words; others keep their own."""
+    own = lm.cfg.get("musichelper")
+    if own and own.get("tokenizer") == "words":
+        conditioner = lm.condition_provider.conditioners["description"]
+        conditioner.tokenizer = WordTokenizer(conditioner.embed.num_embeddings, int(own["words"]))
+
+
+def load_codec(name: str, source: Path | None, device: torch.device) -> CompressionModel:
+    """The codec of a model."""
+    backend.prepare()
+    from audiocraft.models import loaders
+
+    with _explained(name):
+        return loaders.load_compression_model(str(source or name), device=str(device))
+
+
+def codec_for_tokens(name: str, paths: LibraryPaths, device: torch.device) -> tuple[CompressionModel, str]:
+    """The codec as training uses it (stereo ones interleaved), and the hash of its weights.
+
+    Two models with the same codec share one token cache.
+    """
+    backend.prepare()
+    from audiocraft.models import builders, loaders
+    from omegaconf import OmegaConf
+
+    source = model_folder(name, paths)
+    codec = load_codec(name, source, device)
+    with _explained(name):
+        config = OmegaConf.create(loaders.load_lm_model_ckpt(str(source or name))["xp.cfg"])
+    wrapped = builders.get_wrapped_compression_model(codec, config)
+    return wrapped.eval(), codec_hash(wrapped)
+
+
+def codec_hash(codec: CompressionModel) -> str:
+    """A short name for exactly these weights, this number of codebooks and channels."""
+    import torch
+
+    digest = hashlib.blake2b(digest_size=8)
+    digest.update(f"{type(codec).__name__} {codec.num_codebooks} {codec.sample_rate}".encode())
+    for key, value in sorted(codec.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(value.detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turn what goes wrong while a model is fetched and built into words."""
+    try:
+        yield
+    except MusicHelperError:
+        raise
+    except ModuleNotFoundError as error:
+        raise MusicHelperError(
+            _("The model {name} needs the Python package {package}.").format(name=name, package=error.name),
+            _("Install it with `uv pip install {package}`.").format(package=error.name),
+        ) from error
+    except Exception as error:
+        if _is_memory(error):
+            raise MusicHelperError(
+                _("The model {name} does not fit into memory.").format(name=name),
+                _("Use a smaller model, or close what else uses the GPU."),
+            ) from error
+        if _is_network(error):
+            raise MusicHelperError(
+                _("The model {name} is not on this machine and could not be fetched.").format(name=name),
+                _(
+                    "Connect to the internet once and try again, or fetch it on another machine with "
+                    "`hf download {name}` and copy that cache; or give the path of a folder with {lm} and "
+                    "{codec}."
+                ).format(name=name, lm=LM_FILE, codec=CODEC_FILE),
+            ) from error
+        raise MusicHelperError(
+            _("The model {name} cannot be loaded: {reason}.").format(
+                name=name, reason=str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            ),
+            _("Its files may be damaged or of another kind; fetch or export it again."),
+        ) from error
+
+
+def _is_network(error: BaseException | None) -> bool:
+    while error is not None:
+        modules = {base.__module__.split(".")[0] for base in type(error).__mro__}
+        if modules & {"huggingface_hub", "requests", "httpx", "urllib3"} or isinstance(
+            error, ConnectionError
+        ):
+            return True
+        if "huggingface.co" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _is_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+
+
+def parameters_of(model: Any) -> int:
+    """The number of parameters."""
+    return sum(int(parameter.numel()) for parameter in model.parameters())

@@ -1,0 +1,193 @@
+"""Which models there are, and loading one of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.errors import CallError
+from assistant.i18n import _
+from assistant.library.library import Library, LibraryPaths
+from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE
+
+if TYPE_CHECKING:
+    from audiocraft.models import MusicGen
+
+BUILT_IN = "small-built-in"
+CARD_FILE = "card.json"
+HUB_LICENCE = "CC-BY-NC-4.0"
+OWN_LICENCE = "own"
+
+HUB_MODELS = {
+    "facebook/musicgen-small": 420_400_000,
+    "facebook/musicgen-medium": 1_838_700_000,
+    "facebook/musicgen-large": 3_257_000_000,
+    "facebook/musicgen-melody": 1_838_700_000,
+    "facebook/musicgen-melody-large": 3_257_000_000,
+    "facebook/musicgen-stereo-small": 420_400_000,
+    "facebook/musicgen-stereo-medium": 1_838_700_000,
+    "facebook/musicgen-stereo-large": 3_257_000_000,
+    "facebook/musicgen-stereo-melody": 1_838_700_000,
+    "facebook/musicgen-stereo-melody-large": 3_257_000_000,
+}
+"""The models of the hub that audiocraft loads, with their (approximate) numbers of parameters."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model one can generate with or start a fine-tune from."""
+
+    name: str
+    kind: str
+    """hub, built-in, fine-tuned or folder."""
+    path: Path | None
+    parameters: int | None
+    licence: str
+    present: bool
+    """Whether it is on this machine."""
+    detail: str
+
+
+def list_models(library: Library) -> list[ModelInfo]:
+    """The built-in model, the library's own ones, newest first, and those of the hub. Reads no weights."""
+    own = [_folder_model(folder) for folder in _model_folders(library.paths)]
+    own.sort(key=lambda model: (model.name != BUILT_IN, -_age(model.path)))
+    if not any(model.name == BUILT_IN for model in own):
+        own.insert(
+            0,
+            ModelInfo(
+                name=BUILT_IN,
+                kind="built-in",
+                path=None,
+                parameters=None,
+                licence=licence_words(OWN_LICENCE),
+                present=False,
+                detail=_("Small; made from the library's own tracks when it is first needed."),
+            ),
+        )
+    return own + [_hub_model(name, parameters) for name, parameters in HUB_MODELS.items()]
+
+
+def licence_words(licence: str) -> str:
+    """A licence as a person reads it."""
+    if licence == OWN_LICENCE:
+        return _("Yours: made from this library only")
+    return licence
+
+
+def model_folder(name: str, paths: LibraryPaths) -> Path | None:
+    """The folder that a name means, or None for a name of the hub.
+
+    A name may be a model of the library or a path to a folder with audiocraft's two files. Raises
+    `CallError` where it is none of these.
+    """
+    for folder in (paths.models / name, Path(name).expanduser()):
+        if is_model(folder):
+            return folder.absolute()
+    if name in HUB_MODELS:
+        return None
+    if name == BUILT_IN:
+        raise CallError(
+            _("The small built-in model has not been made in this library yet."),
+            _("A fine-tune makes it from the library's tracks; so does `musichelper demo`."),
+        )
+    if Path(name).expanduser().is_dir():
+        raise CallError(
+            _("The folder {folder} holds no model.").format(folder=name),
+            _("It needs {lm} and {codec}, as audiocraft writes them.").format(lm=LM_FILE, codec=CODEC_FILE),
+        )
+    raise CallError(
+        _("There is no model called {name}.").format(name=name),
+        _("See `musichelper models list`."),
+    )
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder has audiocraft's two files."""
+    return (folder / LM_FILE).is_file() and (folder / CODEC_FILE).is_file()
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """What is written down about a model; empty where nothing is."""
+    try:
+        card = json.loads((folder / CARD_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return card if isinstance(card, dict) else {}
+
+
+def licence_of(name: str, paths: LibraryPaths) -> str:
+    """The licence of a model by name, as its card has it; the hub's models are not for commerce."""
+    folder = model_folder(name, paths)
+    if folder is None:
+        return HUB_LICENCE
+    return str(read_card(folder).get("licence") or "unknown")
+
+
+def load_model(name: str, library_root: Path, device: str, precision: str) -> MusicGen:
+    """Load a model for generation. Only for worker and run processes: imports torch and audiocraft.
+
+    Raises `CallError` for an unknown name and `MusicHelperError` for a model that cannot be had.
+    """
+    from assistant.musicgen.loading import load
+
+    return load(name, LibraryPaths(library_root), device, precision)
+
+
+def _model_folders(paths: LibraryPaths) -> list[Path]:
+    if not paths.models.is_dir():
+        return []
+    return [
+        folder for folder in paths.models.iterdir() if not folder.name.startswith(".") and is_model(folder)
+    ]
+
+
+def _age(path: Path | None) -> float:
+    return (path / LM_FILE).stat().st_mtime if path else 0.0
+
+
+def _folder_model(folder: Path) -> ModelInfo:
+    card = read_card(folder)
+    kind = str(card.get("kind") or "folder")
+    if kind == "fine-tuned":
+        detail = _("Fine-tuned from {base} on {tracks} tracks.").format(
+            base=card.get("base", "?"), tracks=card.get("data", {}).get("tracks", "?")
+        )
+    elif kind == "built-in":
+        detail = _("Small; its codec is trained on this library, its language model waits for a fine-tune.")
+    else:
+        detail = _("A model in audiocraft's format.")
+    return ModelInfo(
+        name=folder.name,
+        kind=kind,
+        path=folder,
+        parameters=card.get("parameters"),
+        licence=licence_words(str(card.get("licence") or "unknown")),
+        present=True,
+        detail=detail,
+    )
+
+
+def _hub_model(name: str, parameters: int) -> ModelInfo:
+    present = any(_hub_cache().glob(f"models--{name.replace('/', '--')}/snapshots/*/{LM_FILE}"))
+    detail = _("On this machine.") if present else _("Fetched from the Hugging Face hub when first used.")
+    return ModelInfo(
+        name=name,
+        kind="hub",
+        path=None,
+        parameters=parameters,
+        licence=HUB_LICENCE,
+        present=present,
+        detail=detail,
+    )
+
+
+def _hub_cache() -> Path:
+    for variable, below in (("AUDIOCRAFT_CACHE_DIR", ""), ("HF_HUB_CACHE", ""), ("HF_HOME", "hub")):
+        if os.environ.get(variable):
+            return Path(os.environ[variable]) / below
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(cache) / "huggingface" / "hub"

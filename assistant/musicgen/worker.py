@@ -1,0 +1,68 @@
+"""The process that holds torch and audiocraft: clips, tokens and the small model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from assistant.library.library import Library
+from assistant.workers import Emit, Message, serve
+
+_models: dict[tuple[str, ...], Any] = {}
+
+
+def generate(request: Message, emit: Emit) -> Message:
+    """Make clips; the last model stays loaded for the next request."""
+    from assistant.musicgen.generation import make_clips
+    from assistant.musicgen.models import LM_FILE, load_model, model_folder
+    from assistant.musicgen.spec import GenerateSpec
+
+    spec = GenerateSpec.from_dict(request["spec"]).check()
+    with Library(Path(request["library"])) as library:
+        folder = model_folder(spec.model, library.paths)
+        stamp = str((folder / LM_FILE).stat().st_mtime_ns) if folder else ""
+        key = (str(folder or spec.model), stamp, spec.device, spec.precision)
+        if key not in _models:
+            emit({"event": "loading"})
+            _models.clear()  # before the next one is loaded: two may not fit
+            _models[key] = load_model(spec.model, library.root, spec.device, spec.precision)
+        clips = make_clips(
+            _models[key],
+            spec,
+            library,
+            continue_from=_path(request["continue_from"]),
+            melody=_path(request["melody"]),
+            emit=emit,
+        )
+    return {"clips": clips}
+
+
+def tokens(request: Message, emit: Emit) -> Message:
+    """Encode what the token cache lacks."""
+    from assistant.musicgen.encode import encode_library
+
+    with Library(Path(request["library"])) as library:
+        _cache, summary = encode_library(
+            library,
+            request["model"],
+            request["device"],
+            lambda done, total: emit({"event": "tokens", "done": done, "total": total}),
+        )
+    return summary
+
+
+def small(request: Message, emit: Emit) -> Message:
+    """Make the built-in small model."""
+    from assistant.musicgen.small_training import make_small_model
+
+    with Library(Path(request["library"])) as library:
+        folder = make_small_model(library, request["seconds"], request["seed"], emit)
+    return {"folder": str(folder)}
+
+
+def _path(name: str | None) -> Path | None:
+    return Path(name) if name else None
+
+
+if __name__ == "__main__":
+    serve({"generate": generate, "tokens": tokens, "small": small})
