@@ -111,7 +111,8 @@ def _launch(folder: Path, record: RunRecord) -> RunRecord:
                 stderr=log,
                 start_new_session=True,
                 cwd="/",  # the folder it was started from may be unmounted
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                # Threads that spin while they wait would starve each other on a busy machine.
+                env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONUNBUFFERED": "1"},
             )
             status = process.wait(_START_SECONDS)
         except (OSError, subprocess.TimeoutExpired) as error:
