@@ -75,7 +75,7 @@ def mp3_seconds(path: Path) -> float | None:
         total, frames = struct.unpack(">II", vbri[10:])
     if not frames or (total and size - start - sync >= 0.98 * total):
         return None
-    return frames * samples / rate
+    return float(frames * samples / rate)
 
 
 def _after_id3(file: BinaryIO) -> int:

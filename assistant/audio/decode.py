@@ -174,18 +174,18 @@ def _open_av(path: Path, content: Content) -> Sound:
         raise cut_off()
     layout = "mono" if channels == 1 else "stereo"
 
-    def blocks() -> Iterator[Samples]:
+    def parts() -> Iterator[Samples]:
         with _av_audio(path) as (container, stream):
             resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
             for frame in _frames(container, stream):
                 frame.pts = None  # a jump in the clock is not a reason to fill in silence
                 try:
-                    parts = resampler.resample(frame)
+                    converted = resampler.resample(frame)
                 except ValueError:  # the stream changed its rate or channels on the way
                     yield from _arrays(resampler.resample(None))
                     resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
-                    parts = resampler.resample(frame)
-                yield from _arrays(parts)
+                    converted = resampler.resample(frame)
+                yield from _arrays(converted)
             with suppress(av.error.FFmpegError, ValueError):
                 yield from _arrays(resampler.resample(None))
 
@@ -195,7 +195,7 @@ def _open_av(path: Path, content: Content) -> Sound:
         source_channels=channels,
         codec=codec,
         declared=declared,
-        blocks=blocks,
+        blocks=lambda: _gathered(parts()),
     )
 
 
@@ -240,6 +240,20 @@ def _arrays(frames: list[Any]) -> Iterator[Samples]:
     for frame in frames:
         if frame.samples:
             yield np.ascontiguousarray(frame.to_ndarray().T, dtype=np.float32)
+
+
+def _gathered(parts: Iterator[Samples]) -> Iterator[Samples]:
+    """The same samples in blocks of a good size: codecs give a hundredth of a second at a time."""
+    waiting: list[Samples] = []
+    frames = 0
+    for part in parts:
+        waiting.append(part)
+        frames += len(part)
+        if frames >= BLOCK_FRAMES:
+            yield np.concatenate(waiting)
+            waiting, frames = [], 0
+    if waiting:
+        yield np.concatenate(waiting)
 
 
 def unreadable() -> MusicHelperError:

@@ -82,7 +82,7 @@ def _is_tracker(head: bytes) -> bool:
         return True
     mark = head[1080:1084]
     return mark in (b"M.K.", b"M!K!", b"FLT4", b"FLT8", b"OCTA", b"CD81") or (
-        len(mark) == 4 and mark[1:] == b"CHN" or (mark[2:] == b"CH" and mark[:2].isdigit())
+        (len(mark) == 4 and mark[1:] == b"CHN") or (mark[2:] == b"CH" and mark[:2].isdigit())
     )
 
 

@@ -15,10 +15,9 @@ from assistant.files import whole_file
 from assistant.i18n import _
 from assistant.workers import Limits, ReportedError, Worker, WorkerDied, WorkerError, WorkerTimeout
 
-_ONE_THREAD = {
-    name: "1"
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-}
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
 _WAV_BYTES_PER_MINUTE = 60 * 44100 * 4
 _MOST_WORKERS = 32
 

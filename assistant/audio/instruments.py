@@ -6,7 +6,8 @@ _WORDS = """
 piano|piano|electric piano|honky-tonk piano|electric piano|electric piano|harpsichord|clavinet
 celesta|glockenspiel|music box|vibraphone|marimba|xylophone|tubular bells|dulcimer
 organ|organ|rock organ|church organ|reed organ|accordion|harmonica|bandoneon
-acoustic guitar|acoustic guitar|jazz guitar|electric guitar|muted guitar|overdriven guitar|distorted guitar|guitar harmonics
+acoustic guitar|acoustic guitar|jazz guitar|electric guitar|muted guitar|overdriven guitar
+distorted guitar|guitar harmonics
 acoustic bass|electric bass|electric bass|fretless bass|slap bass|slap bass|synth bass|synth bass
 violin|viola|cello|double bass|tremolo strings|pizzicato strings|harp|timpani
 strings|strings|synth strings|synth strings|choir|voices|synth voice|orchestra hits
@@ -15,10 +16,12 @@ soprano saxophone|alto saxophone|tenor saxophone|baritone saxophone|oboe|english
 piccolo|flute|recorder|pan flute|bottle flute|shakuhachi|whistle|ocarina
 synth lead|synth lead|synth lead|synth lead|synth lead|synth lead|synth lead|synth lead
 synth pad|synth pad|synth pad|synth pad|synth pad|synth pad|synth pad|synth pad
-synth effects|synth effects|synth effects|synth effects|synth effects|synth effects|synth effects|synth effects
+synth effects|synth effects|synth effects|synth effects
+synth effects|synth effects|synth effects|synth effects
 sitar|banjo|shamisen|koto|kalimba|bagpipes|fiddle|shehnai
 bells|agogo|steel drums|woodblock|taiko drums|tom drums|synth drums|reversed cymbals
-sound effects|sound effects|sound effects|sound effects|sound effects|sound effects|sound effects|sound effects
+sound effects|sound effects|sound effects|sound effects
+sound effects|sound effects|sound effects|sound effects
 """
 
 INSTRUMENTS = tuple(word for line in _WORDS.split("\n") if line for word in line.split("|"))

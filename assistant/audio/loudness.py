@@ -68,7 +68,7 @@ class LoudnessMeter:
 
 
 def _energy(lufs: float) -> float:
-    return 10.0 ** ((lufs + 0.691) / 10)
+    return float(10.0 ** ((lufs + 0.691) / 10))
 
 
 def _lufs(energy: float) -> float:

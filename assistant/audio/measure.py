@@ -125,7 +125,7 @@ def _rhythm_and_colour(samples: Array) -> dict[str, Any]:
     centroid = (spectra[loud] @ frequencies) / energy[loud]
     strength = _onset_strength(spectra, frequencies)
     bpm, confidence = tempo_of_onsets(strength, RATE / _HOP)
-    facts = {"brightness": round(float(np.median(centroid))), "onsets": _onsets(strength)}
+    facts: dict[str, Any] = {"brightness": round(float(np.median(centroid))), "onsets": _onsets(strength)}
     if bpm is not None:
         facts |= {"bpm": round(bpm, 1), "bpm_confidence": round(confidence, 3), "bpm_source": "sound"}
     return facts

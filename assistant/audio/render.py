@@ -202,7 +202,8 @@ def _sustained(start: Array, duration: Array, pitch: Array, pedals: dict[str, Ar
     again = np.full(len(start), np.inf)
     same = pitch[order][1:] == pitch[order][:-1]
     again[order[:-1]] = np.where(same, start[order][1:], np.inf)
-    return np.maximum(duration, np.minimum(end, again) - start)
+    sounding: Array = np.maximum(duration, np.minimum(end, again) - start)
+    return sounding
 
 
 def _blocks(notes: list[Note], end: float, font: Path) -> Iterator[Samples]:

@@ -7,6 +7,7 @@ modulators and the modulation envelope are left out.
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import struct
 from dataclasses import dataclass
@@ -159,7 +160,7 @@ def _presets(chunks: dict[str, Array], samples: Array) -> dict[tuple[int, int], 
     preset_generators, instrument_generators = table("pgen", _GENERATOR), table("igen", _GENERATOR)
     presets: dict[tuple[int, int], list[Zone]] = {}
     number = 0
-    for head, following in zip(heads, heads[1:], strict=False):
+    for head, following in itertools.pairwise(heads):
         zones: list[Zone] = []
         outer = _bags(preset_bags, preset_generators, head["bag"], following["bag"], _INSTRUMENT)
         for preset in outer:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 _FIELDS = ("title", "artist", "album", "genre", "year", "composer", "albumartist")
 _LONGEST = 200
 # Frequent characters stand together in each of these: Big5 level 1, GB 2312 level 1, kana.
-_ENCODINGS = (
-    ("big5", lambda first, second: 0xA4 <= first <= 0xC6),
-    ("gbk", lambda first, second: 0xB0 <= first <= 0xD7 and second >= 0xA1),
-    ("shift_jis", lambda first, second: first in (0x82, 0x83)),
-)
+_ENCODINGS: dict[str, Callable[[int, int], bool]] = {
+    "big5": lambda first, second: 0xA4 <= first <= 0xC6,
+    "gbk": lambda first, second: 0xB0 <= first <= 0xD7 and second >= 0xA1,
+    "shift_jis": lambda first, second: first in (0x82, 0x83),
+}
 
 
 def read_tags(path: Path) -> dict[str, str]:
@@ -50,9 +51,9 @@ def mend(text: str) -> str:
         letters = sum(character.isalpha() or character >= "\x80" for character in text)
         # In a European name the accented letters are few; in misread Chinese nearly all are such.
         if data and high >= 4 and high >= 0.6 * letters and not _is_utf8(data):
-            best = max((_score(data, encoding), -i, encoding) for i, (encoding, _) in enumerate(_ENCODINGS))
-            if best[0] >= 0.6:
-                return data.decode(best[2])
+            best = max(_ENCODINGS, key=lambda encoding: _score(data, encoding))
+            if _score(data, best) >= 0.6:
+                return data.decode(best)
     return ftfy.fix_encoding(text)
 
 
@@ -66,7 +67,7 @@ def _is_utf8(data: bytes) -> bool:
 
 def _score(data: bytes, encoding: str) -> float:
     """The share of double bytes that are frequent characters of the encoding; -1 where it is not that."""
-    frequent = dict(_ENCODINGS)[encoding]
+    frequent = _ENCODINGS[encoding]
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
@@ -75,7 +76,7 @@ def _score(data: bytes, encoding: str) -> float:
     return sum(frequent(first, second) for first, second in doubles) / len(doubles) if doubles else -1.0
 
 
-def clean(text: str) -> str:
+def clean(text: str, longest: int = _LONGEST) -> str:
     """One line without control, direction or private characters and lone surrogates, of modest length."""
     kept = (
         " " if character.isspace() else character
@@ -83,7 +84,7 @@ def clean(text: str) -> str:
         if character.isspace() or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     )
     line = re.sub(r" {2,}", " ", "".join(kept)).strip()
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip() + "…"
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def title_from_name(name: str) -> str:

@@ -71,7 +71,8 @@ def at_loudness(samples: Array, rate: int, target: float) -> Array:
     loudness = meter.integrated()
     if loudness is None:
         return samples
-    return samples * np.float32(10 ** ((target - loudness) / 20))
+    levelled: Array = samples * np.float32(10 ** ((target - loudness) / 20))
+    return levelled
 
 
 def limited(samples: Array, rate: int, ceiling: float = PEAK_LIMIT) -> Array:
@@ -86,4 +87,5 @@ def limited(samples: Array, rate: int, ceiling: float = PEAK_LIMIT) -> Array:
     reach = max(3, math.ceil(rate * 0.01)) | 1
     # The mean over a window of the minimum over the same window never exceeds what is needed.
     gain = uniform_filter1d(minimum_filter1d(needed, reach), reach)
-    return np.clip(samples * gain.astype(np.float32), -top, top)
+    turned_down: Array = np.clip(samples * gain.astype(np.float32), -top, top)
+    return turned_down

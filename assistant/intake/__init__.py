@@ -1,0 +1,1 @@
+"""From a new file in the folder to a ready track."""
