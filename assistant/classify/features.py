@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from assistant.audio.read import read_audio
 from assistant.errors import FileError
 from assistant.files import whole_file
 from assistant.i18n import _
@@ -25,8 +26,10 @@ RATE = 22_050
 COEFFICIENTS = 13
 WINDOW = 2_048
 HOP = 512
-MAX_SEGMENTS = 20
-"""Of a long track, so many segments spread over its length are used; 20 say as much as all."""
+MAX_SEGMENTS = 16
+"""So many segments are spread evenly over a track, however long it is."""
+SHORTEST_STEP = 1.0
+"""Segments of a short track overlap; they begin at least so many seconds after each other."""
 SILENCE = 1e-3
 """A segment whose root mean square is below this (-60 dBFS) is not music."""
 FEATURES_VERSION = 1
@@ -130,15 +133,16 @@ def _segments(path: Path, segment_seconds: float) -> Iterator[npt.NDArray[np.flo
     length = round(segment_seconds * RATE)
     try:
         duration = soundfile.info(os.fsencode(path)).duration
-        count = min(MAX_SEGMENTS, int(duration / segment_seconds + 1e-3))
-        if count == 0:
+        room = duration - segment_seconds + 1e-3
+        if room < 0:
             raise FileError(
                 path,
                 _("{path} is too short: {duration:.1f} s.").format(path=path, duration=duration),
                 _("A track needs at least {seconds:g} s to be classified.").format(seconds=segment_seconds),
             )
+        count = min(MAX_SEGMENTS, 1 + int(room / SHORTEST_STEP))
         for start in np.linspace(0.0, max(0.0, duration - segment_seconds), count):
-            samples, _rate = _read_audio(
+            samples, _rate = read_audio(
                 path, rate=RATE, mono=True, start=float(start), duration=segment_seconds
             )
             segment = samples[0][:length]
@@ -151,17 +155,3 @@ def _segments(path: Path, segment_seconds: float) -> Iterator[npt.NDArray[np.flo
             _("{path} cannot be read: {reason}.").format(path=path, reason=error),
             _("The file is damaged; make it again or take another copy."),
         ) from error
-
-
-def _read_audio(
-    path: Path, rate: int, mono: bool, start: float, duration: float
-) -> tuple[npt.NDArray[np.float32], int]:
-    import soxr
-
-    with soundfile.SoundFile(os.fsencode(path)) as file:
-        file.seek(round(start * file.samplerate))
-        samples = file.read(round(duration * file.samplerate), dtype="float32", always_2d=True).T
-        if mono:
-            samples = samples.mean(0, keepdims=True)
-        resampled: npt.NDArray[np.float32] = soxr.resample(samples.T, file.samplerate, rate).T
-        return resampled, rate

@@ -25,6 +25,10 @@ CHANNELS = (64, 32, 32, 16)
 BATCH_MOMENTUM = 0.9
 """A small library has few steps in an epoch; Keras's 0.99 would still judge with the first weights' means."""
 PREDICTION_BATCH = 256
+DRAWN_PER_TRACK = 10
+"""Segments of each track in an epoch, drawn anew each time; a 30 s track has so many without overlap."""
+FEWEST_BATCHES = 20
+"""In an epoch of a small library more are drawn, for the network needs a number of steps to learn."""
 PATIENCE_SHARE = 0.2
 """Training stops when the validation loss has not fallen for this share of all epochs."""
 
@@ -44,10 +48,12 @@ class Standard:
 
 @dataclass(frozen=True)
 class Segments:
-    """Features in a memory-mapped file, shape (segments, frames, coefficients, 1), with their labels."""
+    """Features in a memory-mapped file, shape (segments, frames, coefficients, 1)."""
 
     features: npt.NDArray[np.float16]
     labels: npt.NDArray[np.int64]
+    tracks: npt.NDArray[np.int64]
+    """The track that each segment is of."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ def fit(
     patience = max(5, round(epochs * PATIENCE_SHARE))
     epoch = 0
     for epoch in range(1, epochs + 1):
-        shuffled = order.permutation(len(training.labels))
+        shuffled = _draw(training, batch_size, order)
         sums = np.zeros(3)
         for start in range(0, len(shuffled), batch_size):
             chosen = np.sort(shuffled[start : start + batch_size])
@@ -155,6 +161,19 @@ def fit(
             break
     network.set_weights(best_weights)
     return Fit(network, epoch, best_epoch, best_loss)
+
+
+def _draw(segments: Segments, batch_size: int, order: np.random.Generator) -> npt.NDArray[np.int64]:
+    """The segments of one epoch in a random order: about as many of each track."""
+    shuffled = order.permutation(len(segments.tracks))
+    tracks = segments.tracks[shuffled]
+    by_track = np.argsort(tracks, kind="stable")
+    firsts = np.searchsorted(tracks[by_track], tracks[by_track])
+    rank = np.empty(len(tracks), dtype=np.int64)
+    rank[by_track] = np.arange(len(tracks)) - firsts
+    number = len(np.unique(tracks))
+    drawn = max(DRAWN_PER_TRACK, -(-FEWEST_BATCHES * batch_size // number))
+    return shuffled[rank < drawn]
 
 
 def probabilities(network: Any, features: npt.NDArray[Any], standard: Standard) -> Floats:

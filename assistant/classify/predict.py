@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from assistant.classify.process import features_request, source, start_worker
@@ -16,6 +18,9 @@ from assistant.i18n import _
 from assistant.library.ledger import Proposal, Track
 from assistant.library.library import Library
 from assistant.workers import Worker
+
+OUTSIDE_AT_ONCE = 16
+"""So many decoded files lie in the temporary folder at the same time."""
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -80,22 +85,66 @@ def predict(library: Library, files: Sequence[Path], on_event: OnEvent | None = 
     A file that cannot be used is an event `{"event": "failed", "path", "reason", "hint"}`, and the
     rest go on; where none can be used, its `FileError` is raised.
     """
-    predictions: list[Prediction] = []
-    failed: list[FileError] = []
+    found: dict[int, Prediction | FileError] = {}
+    known = {index: _known_source(library, path) for index, path in enumerate(files)}
+    inside = {index: source for index, source in known.items() if source is not None}
+    outside = [index for index in known if index not in inside]
+
+    def progress(event: dict[str, Any]) -> None:
+        if on_event:
+            on_event({**event, "done": event["done"] + len(found), "total": len(files)})
+
     with Predictor(library) as predictor:
         predictor.report()
-        sources = [_known_source(library, path) for path in files]
-        for path, result in zip(files, predictor.predict(sources, on_event), strict=True):
-            if isinstance(result, Prediction):
-                predictions.append(Prediction(path, *_values(result)))
-            else:
-                failed.append(FileError(path, result.title, result.hint))
+        found.update(zip(inside, predictor.predict(list(inside.values()), progress), strict=True))
+        for start in range(0, len(outside), OUTSIDE_AT_ONCE):
+            some = outside[start : start + OUTSIDE_AT_ONCE]
+            results = _predict_outside(library, predictor, [files[index] for index in some], progress)
+            found.update(zip(some, results, strict=True))
+
+    predictions: list[Prediction] = []
+    failed: list[FileError] = []
+    for index, path in enumerate(files):
+        result = found[index]
+        if isinstance(result, Prediction):
+            predictions.append(replace(result, path=path))
+        else:
+            failed.append(FileError(path, result.title, result.hint))
     for error in failed:
         if on_event:
             on_event({"event": "failed", "path": str(error.path), "reason": error.title, "hint": error.hint})
     if failed and not predictions:
         raise failed[0]
     return predictions
+
+
+def _predict_outside(
+    library: Library, predictor: Predictor, files: Sequence[Path], on_event: OnEvent
+) -> list[Prediction | FileError]:
+    """Files that are no tracks of the library are decoded by a guarded process first."""
+    from assistant.audio.guard import Decoders
+
+    results: list[Prediction | FileError | None] = [None] * len(files)
+    with TemporaryDirectory(prefix="musichelper-") as folder, Decoders(library.settings.intake) as decoders:
+
+        def convert(numbered: tuple[int, Path]) -> FileError | None:
+            number, path = numbered
+            try:
+                decoders.convert(path, Path(folder, f"{number}.wav"))
+            except FileError as error:
+                return error
+            return None
+
+        with ThreadPoolExecutor(decoders.count) as pool:
+            results = list(pool.map(convert, enumerate(files)))
+        readable = [number for number, result in enumerate(results) if result is None]
+        sources = [(Path(folder, f"{number}.wav"), None) for number in readable]
+        for number, result in zip(readable, predictor.predict(sources, on_event), strict=True):
+            if isinstance(result, FileError):
+                title = result.title.replace(str(result.path), str(files[number]))
+                result = FileError(files[number], title, result.hint)
+            results[number] = result
+    return [result for result in results if result is not None]
 
 
 def propose(library: Library, on_event: OnEvent | None = None) -> int:
@@ -133,13 +182,13 @@ def _without_proposal(library: Library, version: str) -> list[Track]:
     ]
 
 
-def _known_source(library: Library, path: Path) -> tuple[Path, str | None]:
+def _known_source(library: Library, path: Path) -> tuple[Path, str | None] | None:
     """A track of the library is heard through its WAV and its cached features."""
     if not path.absolute().is_relative_to(library.root):
-        return path, None
+        return None
     track = library.ledger.track_at(library.relative(path))
     if track is None or track.state != "ready" or track.wav is None:
-        return path, None
+        return None
     return library.root / track.wav, track.content
 
 
@@ -149,7 +198,3 @@ def _prediction(path: Path, result: dict[str, Any], genres: Sequence[str]) -> Pr
     shares: list[float] = result["probabilities"]
     top = sorted(zip(genres, shares, strict=True), key=lambda pair: -pair[1])
     return Prediction(path, top[0][0], top[0][1], top, result["segments"])
-
-
-def _values(prediction: Prediction) -> tuple[str, float, list[tuple[str, float]], int]:
-    return prediction.genre, prediction.probability, prediction.top, prediction.segments

@@ -124,15 +124,17 @@ def _pack(request: Message, part: str, folder: Path) -> cnn.Segments:
     tracks = [track for track in request["tracks"] if track["part"] == part]
     path = folder / f"{part}.f16"
     labels: list[int] = []
+    numbers: list[int] = []
     with path.open("wb") as file:
-        for track in tracks:
+        for number, track in enumerate(tracks):
             features = _cached(track, request)
             features.tofile(file)
             labels += [track["label"]] * len(features)
+            numbers += [number] * len(features)
     shape = (len(labels), frames_per_segment(float(request["segment_seconds"])), COEFFICIENTS, 1)
     packed = np.memmap(path, dtype=np.float16, mode="r", shape=shape)
     path.unlink()  # the map keeps it until the process is done with it
-    return cnn.Segments(packed, np.array(labels, dtype=np.int64))
+    return cnn.Segments(packed, np.array(labels, dtype=np.int64), np.array(numbers, dtype=np.int64))
 
 
 def _failure(error: FileError) -> Message:
