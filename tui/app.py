@@ -1,0 +1,329 @@
+"""The app: its pages, its language, its errors. Everything it does goes through the bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakSet
+
+import msgspec
+from textual import on
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from assistant.config import Settings
+from assistant.i18n import _, language, set_language
+from tui.actions import PALETTE_KEY, Keys, bindings_of
+from tui.bridge import Bridge
+from tui.messages import (
+    Failed,
+    IntakeChanged,
+    LibraryMade,
+    PlayerReady,
+    RunAsked,
+    RunStarted,
+    SettingsSaved,
+    SnapshotRead,
+)
+from tui.palette import ActionCommands
+from tui.screens.page import Page
+from tui.theme import MUSICHELPER, MUSICHELPER_LIGHT
+from tui.widgets.header import Header, home_short
+
+if TYPE_CHECKING:
+    from tui.snapshot import Snapshot
+
+POLL_SECONDS = 1.0
+IDLE_POLLS = 3
+"""Without anything going on, the library is read at each third poll."""
+
+QUIET_GROUPS = {"snapshot", "tracks", "follow", "queue", "clips"}
+"""Reads that come again by themselves: their failure is told in the header, not in a dialog."""
+
+
+def _home() -> Screen[Any]:
+    from tui.screens.home import HomeScreen
+
+    return HomeScreen()
+
+
+def _intake() -> Screen[Any]:
+    from tui.screens.intake import IntakeScreen
+
+    return IntakeScreen()
+
+
+def _label() -> Screen[Any]:
+    from tui.screens.label import LabelScreen
+
+    return LabelScreen()
+
+
+def _train() -> Screen[Any]:
+    from tui.screens.train import TrainScreen
+
+    return TrainScreen()
+
+
+def _generate() -> Screen[Any]:
+    from tui.screens.generate import GenerateScreen
+
+    return GenerateScreen()
+
+
+def _runs() -> Screen[Any]:
+    from tui.screens.runs import RunsScreen
+
+    return RunsScreen()
+
+
+def _settings() -> Screen[Any]:
+    from tui.screens.settings import SettingsScreen
+
+    return SettingsScreen()
+
+
+class MusicHelperApp(App[None], inherit_bindings=False):
+    """`root` is the folder that was named; it may be no library yet, or nothing (None)."""
+
+    TITLE = "musichelper"
+    CSS_PATH = "app.tcss"
+    MODES = {  # noqa: RUF012 - as Textual declares it
+        "home": _home,
+        "intake": _intake,
+        "label": _label,
+        "train": _train,
+        "generate": _generate,
+        "runs": _runs,
+        "settings": _settings,
+    }
+    DEFAULT_MODE = "home"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings_of("app"),
+        ("ctrl+c", "how_to_leave"),
+    ]
+    COMMANDS = {lambda: ActionCommands}  # noqa: RUF012
+    COMMAND_PALETTE_BINDING = PALETTE_KEY
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (20, "-short"), (32, "-tall")]  # noqa: RUF012
+
+    def __init__(
+        self, root: Path | None, settings: Settings, *, config_file: Path | None = None, watch: bool = True
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.keys = Keys(settings.interface.keys)
+        self.root = root
+        self.config_file = config_file
+        self.bridge: Bridge | None = None
+        self.snapshot: Snapshot | None = None
+        self.trouble = ""
+        self.pages: WeakSet[Page] = WeakSet()
+        self._watch_library = watch
+        self._polls = 0
+        self._wanted_run: str | None = None
+        self.wanted_model: str | None = None
+        """A model to generate with, for the page that is gone to next."""
+        self.register_theme(MUSICHELPER)
+        self.register_theme(MUSICHELPER_LIGHT)
+        name = settings.interface.theme
+        self.theme = name if name in self.available_themes else MUSICHELPER.name
+
+    # Beginning and end
+
+    def on_mount(self) -> None:
+        self.set_keymap(self.keys.keymap)
+        self.set_interval(POLL_SECONDS, self._poll)
+        if is_library(self.root):
+            self._open_library()
+        else:
+            from tui.screens.welcome import WelcomeScreen
+
+            self.push_screen(WelcomeScreen())
+
+    def _open_library(self) -> None:
+        assert self.root is not None
+        self.bridge = Bridge(self, self.root, self.settings, self.config_file)
+        if self._watch_library:
+            self.bridge.feed.start()
+        self.bridge.read_snapshot(self)
+
+    @on(LibraryMade)
+    def _library_made(self, event: LibraryMade) -> None:
+        if self.bridge is not None:
+            self.bridge.close()
+        self.root = event.root
+        self._open_library()
+        if not isinstance(self.screen, Page):
+            self.pop_screen()
+
+    def on_unmount(self) -> None:
+        if self.bridge is not None:
+            self.bridge.close()
+
+    # What goes on
+
+    def _poll(self) -> None:
+        bridge = self.bridge
+        if bridge is None:
+            return
+        self._polls += 1
+        snapshot = self.snapshot
+        lively = snapshot is None or snapshot.live_runs or snapshot.coming
+        if lively or self._polls % IDLE_POLLS == 0:
+            bridge.read_snapshot(self)
+        if isinstance(self.screen, Page):
+            self.screen.poll()
+
+    @on(SnapshotRead)
+    def _snapshot_read(self, event: SnapshotRead) -> None:
+        self.trouble = ""
+        if event.snapshot == self.snapshot:
+            return
+        self.snapshot = event.snapshot
+        self._refresh_headers()
+        if isinstance(self.screen, Page):
+            self.screen.show_snapshot(event.snapshot)
+
+    @on(IntakeChanged)
+    def _intake_changed(self) -> None:
+        self._refresh_headers()
+        if self.bridge is not None:
+            self.bridge.read_snapshot(self)
+
+    @on(RunStarted)
+    def _run_started(self, event: RunStarted) -> None:
+        self._wanted_run = event.run.id
+        self.notify(
+            _("Run {name} goes on by itself, also when you leave.").format(name=event.run.name), markup=False
+        )
+        if self.current_mode == "train" and isinstance(self.screen, Page):
+            self.screen.arrive()
+        else:
+            self.action_go("train")
+        self._poll()
+
+    @on(RunAsked)
+    def _run_asked(self, event: RunAsked) -> None:
+        words = {
+            "stop": _("The run saves itself and stops."),
+            "save": _("The run writes a checkpoint."),
+            "pause": _("The run pauses after this step."),
+            "resume": _("The run goes on."),
+        }
+        self.notify(words[event.word], markup=False, timeout=3)
+        self._poll()
+
+    def take_wanted_run(self) -> str | None:
+        """The run that was just started, once."""
+        wanted, self._wanted_run = self._wanted_run, None
+        return wanted
+
+    @on(PlayerReady)
+    def _player_ready(self, event: PlayerReady) -> None:
+        """Sound that needs the person's help is explained."""
+        if event.kind == "device":
+            return
+        text = "\n\n".join(part for part in (event.command, event.link) if part)
+        self.show_text(_("How you hear it"), text, hint=event.sentence, copy=event.command or event.link)
+
+    # Errors and texts
+
+    @on(Failed)
+    def _failed(self, event: Failed) -> None:
+        if event.group in QUIET_GROUPS:
+            self.trouble = event.title
+            self._refresh_headers()
+            return
+        self.show_error(event.title, event.hint, event.detail)
+
+    def show_error(self, title: str, hint: str = "", detail: str = "") -> None:
+        """An error that must be read."""
+        from tui.screens.dialog import TextDialog
+
+        self.push_screen(TextDialog(title, detail, hint=hint, kind="error"))
+
+    def show_text(self, title: str, text: str, *, hint: str = "", copy: str | None = None) -> None:
+        """A text to read and copy."""
+        from tui.screens.dialog import TextDialog
+
+        self.push_screen(TextDialog(title, text, hint=hint, copy=copy or None))
+
+    def say(self, text: str, *, seconds: float = 3.0) -> None:
+        """A word in passing."""
+        self.notify(text, markup=False, timeout=seconds)
+
+    # Actions
+
+    def action_go(self, name: str) -> None:
+        if self.bridge is None or not isinstance(self.screen, Page):
+            return
+        if self.current_mode != name:
+            self.switch_mode(name)
+            self._refresh_headers()
+
+    async def action_back(self) -> None:
+        self.action_go("home")
+
+    def action_help(self) -> None:
+        if isinstance(self.screen, Page):
+            from tui.screens.help import HelpScreen
+
+            self.push_screen(HelpScreen(self.screen.SCOPE))
+
+    def action_leave(self) -> None:
+        if self.bridge is None or not self.bridge.engine.busy:
+            self.exit()
+            return
+        from tui.screens.dialog import ConfirmDialog
+
+        self.push_screen(
+            ConfirmDialog(_("A clip is being generated. Leave all the same?"), _("It will not be finished.")),
+            lambda yes: self.exit() if yes else None,
+        )
+
+    def action_how_to_leave(self) -> None:
+        self.say(_("{key} leaves the app.").format(key=self.keys.name("app.quit")))
+
+    def action_command_palette(self) -> None:
+        if isinstance(self.screen, Page):
+            super().action_command_palette()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        return ()
+
+    # Language and settings
+
+    async def change_language(self, code: str) -> None:
+        """Speak another language from now on, on all pages."""
+        set_language(code)
+        for page in list(self.pages):
+            await page.translate()
+        self._refresh_headers()
+
+    @property
+    def language(self) -> str:
+        """The language in use."""
+        return language()
+
+    def change_interface(self, **values: Any) -> None:
+        """Keep changed settings of the interface for the rest of this session."""
+        interface = msgspec.structs.replace(self.settings.interface, **values)
+        self.settings = msgspec.structs.replace(self.settings, interface=interface)
+
+    @on(SettingsSaved)
+    def _settings_saved(self, event: SettingsSaved) -> None:
+        self.say(_("Saved in {path}.").format(path=home_short(event.path)))
+
+    def _refresh_headers(self) -> None:
+        for header in self.screen.query(Header):
+            header.refresh()
+
+
+def is_library(root: Path | None) -> bool:
+    """Whether the folder has been made a library."""
+    from assistant.library.library import LibraryPaths
+
+    return root is not None and LibraryPaths(root).state.is_dir()

@@ -1,0 +1,109 @@
+"""Hearing tracks and clips: the player is chosen when it is first needed, and never breaks a screen."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from assistant.config import PlaybackSettings
+from tui.messages import Failed, PlayerReady
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from assistant.playback.player import Player
+
+
+class Listening:
+    """The one player of the app."""
+
+    def __init__(self, app: App[Any], settings: PlaybackSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self._player: Player | None = None
+        self._lock = threading.Lock()
+        self._told = False
+
+    def change(self, kind: str) -> None:
+        """Use another kind of player from now on; answers the app with `PlayerReady`."""
+        self._settings = msgspec.structs.replace(self._settings, player=kind)
+        self._start(self._choose_anew)
+
+    def toggle(self, path: Path, start: float = 0.0) -> None:
+        """Play a file, or stop it where it is playing; the first time answers with `PlayerReady`."""
+        self._start(partial(self._toggle, path, start))
+
+    def stop(self) -> None:
+        """Be silent."""
+        if self._player is not None:
+            self._start(self._stop)
+
+    def playing(self) -> Path | None:
+        """What is playing."""
+        return self._player.playing() if self._player is not None else None
+
+    def position(self) -> float:
+        """Seconds into what is playing."""
+        return self._player.position() if self._player is not None else 0.0
+
+    @property
+    def problem(self) -> str:
+        """Why the last file was not heard."""
+        return self._player.problem if self._player is not None else ""
+
+    def close(self) -> None:
+        """End the player."""
+        if self._player is not None:
+            self._player.close()
+            self._player = None
+
+    def _start(self, job: Any) -> None:
+        self._app.run_worker(
+            partial(self._work, job), name="play", group="play", thread=True, exit_on_error=False
+        )
+
+    def _work(self, job: Any) -> None:
+        from tui.bridge import explain
+
+        try:
+            with self._lock:
+                job()
+        except Exception as error:
+            failure: Failed = explain(error, "play")
+            self._app.post_message(failure)
+
+    def _choose(self) -> None:
+        from assistant.playback.player import choose_player
+
+        if self._player is None:
+            self._player = choose_player(self._settings)
+
+    def _tell(self) -> None:
+        player = self._player
+        assert player is not None
+        self._app.post_message(PlayerReady(player.kind, player.sentence, player.command, player.link))
+
+    def _choose_anew(self) -> None:
+        self.close()
+        self._choose()
+        self._tell()
+
+    def _toggle(self, path: Path, start: float) -> None:
+        self._choose()
+        assert self._player is not None
+        if self._player.playing() == path:
+            self._player.stop()
+        else:
+            self._player.play(path, start)
+            # A player without sound of its own says only now how this file can be heard.
+            if not self._told or self._player.kind == "none":
+                self._told = True
+                self._tell()
+
+    def _stop(self) -> None:
+        if self._player is not None:
+            self._player.stop()

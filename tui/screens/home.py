@@ -1,0 +1,166 @@
+"""Home: what is in the folder, what is happening, and what to do next as one key."""
+
+from __future__ import annotations
+
+import time
+
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from assistant.i18n import _, ngettext
+from tui.next_step import Step, next_step
+from tui.screens.page import Page, page_bindings
+from tui.snapshot import GenreCount, Snapshot
+from tui.text import ago, bar, fit, pad, size, span, visible
+from tui.vocabulary import status
+from tui.widgets.header import home_short
+
+RUNS_SHOWN = 4
+
+
+class HomeScreen(Page):
+    """Three boxes: the folder, what goes on, the next step."""
+
+    SCOPE = "home"
+    BINDINGS = page_bindings("home")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._step: Step | None = None
+
+    def body(self) -> ComposeResult:
+        with Container(id="home"):
+            yield Static(id="home-folder", classes="box")
+            with Vertical(id="home-right"):
+                yield Static(id="home-next", classes="box next")
+                yield Static(id="home-now", classes="box")
+
+    def fill(self) -> None:
+        self.query_one("#home-folder").border_title = _("In the folder")
+        self.query_one("#home-now").border_title = _("Now")
+        self.query_one("#home-next").border_title = _("Next")
+        if self.app.snapshot is None:
+            self.query_one("#home-folder", Static).update(
+                Content.styled(_("Reading the folder…"), "$text-muted")
+            )
+
+    def on_resize(self) -> None:
+        if self.app.snapshot is not None:
+            self.call_after_refresh(self.show_snapshot, self.app.snapshot)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        folder = self.query_one("#home-folder", Static)
+        folder.update(self._folder(snapshot, max(20, folder.content_size.width)), layout=False)
+        now = self.query_one("#home-now", Static)
+        now.update(self._now(snapshot, max(20, now.content_size.width)), layout=False)
+        self._step = next_step(snapshot, home_short(snapshot.root))
+        self.query_one("#home-next", Static).update(
+            Content.assemble(
+                (f"{self.app.keys.name('home.next')} ", "bold $footer-key-foreground"),
+                visible(self._step.sentence),
+            ),
+        )
+
+    def _folder(self, snapshot: Snapshot, width: int) -> Content:
+        genres = [*snapshot.genres, snapshot.unlabelled]
+        most = max((genre.tracks for genre in genres), default=0) or 1
+        # The screen has room for so many lines; the smallest genres are added up.
+        room = max(6, self.size.height - 10)
+        shown = genres
+        rest: list[GenreCount] = []
+        if len(genres) > room:
+            ranked = sorted(snapshot.genres, key=lambda genre: -genre.tracks)
+            rest = ranked[room - 2 :]
+            shown = [genre for genre in genres if genre not in rest]
+        name = min(max((len(visible(genre.name)) for genre in shown), default=8) + 1, max(8, width // 3))
+        lines = [self._genre(genre, name, width, most, genre is snapshot.unlabelled) for genre in shown]
+        if rest:
+            words = ngettext("and {count} more genre", "and {count} more genres", len(rest)).format(
+                count=len(rest)
+            )
+            lines.append(Content.styled(words, "$text-muted"))
+        tracks = ngettext("{count} track", "{count} tracks", snapshot.tracks).format(count=snapshot.tracks)
+        total = [tracks, _("{time} ready").format(time=span(snapshot.seconds))]
+        if snapshot.clips:
+            total.append(
+                ngettext("{count} clip", "{count} clips", snapshot.clips).format(count=snapshot.clips)
+            )
+        states = [
+            Content.styled(f"{status(state).mark} {number} {status(state).word}", status(state).style)
+            for state in ("waiting", "working", "failed", "missing")
+            if (number := snapshot.by_state.get(state, 0))
+        ]
+        lines += [Content(""), Content(" · ".join(total))]
+        if states:
+            lines.append(Content("  ").join(states))
+        return Content("\n").join(lines)
+
+    def _genre(self, genre: GenreCount, name: int, width: int, most: int, unlabelled: bool) -> Content:
+        room = max(4, width - name - 15)
+        style = "$warning" if unlabelled else "$primary"
+        return Content.assemble(
+            (pad(visible(genre.name), name), "" if genre.tracks else "$text-disabled"),
+            (pad(str(genre.tracks), 5, right=True), "" if genre.tracks else "$text-disabled"),
+            " ",
+            (pad(bar(genre.tracks / most, room), room), style),
+            (pad(span(genre.seconds) if genre.seconds else "", 8, right=True), "$text-muted"),
+        )
+
+    def _now(self, snapshot: Snapshot, width: int) -> Content:
+        feed = self.bridge.feed
+        lines = [status(feed.state).content()]
+        if feed.state in ("elsewhere", "unwatched") and feed.problem[0]:
+            lines.append(Content.styled(visible(feed.problem[0]), "$text-muted"))
+        elif feed.working:
+            lines.append(Content.styled(fit(visible(feed.working), width), "$text-muted"))
+        if snapshot.classifier is not None:
+            _version, accuracy, chance = snapshot.classifier
+            lines.append(
+                Content(
+                    _("Classifier: {accuracy:.0%} right on held-out tracks (chance {chance:.0%})").format(
+                        accuracy=accuracy, chance=chance
+                    )
+                )
+            )
+        lines.append(Content(""))
+        if not snapshot.runs:
+            lines.append(Content.styled(_("No runs yet."), "$text-muted"))
+        for run in snapshot.runs[:RUNS_SHOWN]:
+            state = status(run.state)
+            if run.live:
+                detail = f"{run.step}/{run.steps or '?'}"
+                if run.loss is not None:
+                    detail += "  " + _("loss {loss:.3f}").format(loss=run.loss)
+            else:
+                detail = ago(run.ended or run.created, time.time())
+            lines.append(
+                Content.assemble(
+                    (f"{state.mark} ", state.style),
+                    fit(visible(run.name), max(8, width - 28)),
+                    "  ",
+                    (state.word, state.style),
+                    ("  " + detail, "$text-muted"),
+                )
+            )
+        if snapshot.gpus:
+            lines.append(Content(""))
+        for gpu in snapshot.gpus[:2]:
+            use = "" if gpu.utilisation is None else f"{gpu.utilisation}%  "
+            memory = f"{size(gpu.memory_used)} / {size(gpu.memory_total)}"
+            lines.append(
+                Content.assemble(fit(gpu.name, max(8, width - 28)), (f"  {use}{memory}", "$text-muted"))
+            )
+        return Content("\n").join(lines)
+
+    def action_next(self) -> None:
+        if self._step is None:
+            return
+        if self._step.go == "classifier":
+            self.action_classifier()
+        else:
+            self.app.action_go(self._step.go)
+
+    def action_classifier(self) -> None:
+        self.bridge.start_classifier(self.app)

@@ -1,0 +1,177 @@
+"""Intake: files as they come in, and why some did not."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from assistant.i18n import _
+from tui.messages import TracksRead
+from tui.screens.page import Page, page_bindings
+from tui.text import ago, clock, fit, fit_middle, pad, size, visible
+from tui.vocabulary import status
+from tui.widgets.header import home_short
+from tui.widgets.rows import RowList
+
+if TYPE_CHECKING:
+    from assistant.library.ledger import Track
+    from tui.snapshot import Snapshot
+
+TRACKS_SHOWN = 500
+
+
+class IntakeScreen(Page):
+    """A line on the watcher, and the tracks that changed last."""
+
+    SCOPE = "intake"
+    BINDINGS = page_bindings("intake")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tracks: list[Track] = []
+        self._failed_only = False
+        self._read = False
+
+    def body(self) -> ComposeResult:
+        yield Static(id="intake-watch")
+        with Vertical(id="intake-box", classes="box"):
+            yield RowList(self._line, key=lambda track: track.id, empty=self._empty, id="intake-rows")
+        yield Static(id="intake-reason")
+
+    def fill(self) -> None:
+        self._title()
+        rows = self.query_one("#intake-rows", RowList)
+        rows.show(self._tracks)
+        rows.focus()
+        self._reason()
+
+    def arrive(self) -> None:
+        self.bridge.read_tracks(self, failed=self._failed_only, limit=TRACKS_SHOWN)
+        self._watch_line()
+
+    def poll(self) -> None:
+        self._watch_line()
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        self.arrive()
+
+    @on(TracksRead)
+    def _tracks_read(self, event: TracksRead) -> None:
+        self._read = True
+        self._tracks = event.tracks
+        self.query_one("#intake-rows", RowList).show(event.tracks)
+        self._reason()
+
+    @on(RowList.Moved)
+    def _moved(self) -> None:
+        self._reason()
+
+    # Keys
+
+    def action_failures(self) -> None:
+        self._failed_only = not self._failed_only
+        self._title()
+        self.bridge.read_tracks(self, failed=self._failed_only, limit=TRACKS_SHOWN)
+
+    def action_open(self) -> None:
+        track = self._current
+        if track is None:
+            return
+        facts = [
+            (_("state"), status(track.state).word),
+            (_("reason"), track.reason),
+            (_("length"), clock(track.duration) if track.duration is not None else ""),
+            (_("size"), size(track.size)),
+            (_("artist"), track.artist),
+            (_("title"), track.title),
+            (_("album"), track.album),
+            (_("attempts"), str(track.attempts) if track.attempts else ""),
+            ("WAV", str(track.wav or "")),
+            (_("caption"), str(track.caption or "")),
+        ]
+        text = "\n".join(f"{pad(name, 12)}{visible(value)}" for name, value in facts if value)
+        path = home_short(self.bridge.root / track.path)
+        self.app.show_text(path, text, hint=track.hint)
+
+    def action_play(self) -> None:
+        track = self._current
+        if track is not None and track.state == "ready":
+            self.bridge.listening.toggle(self.bridge.root / (track.wav or track.path))
+        else:
+            self.app.say(_("It can be played when it is ready."))
+
+    # Painting
+
+    @property
+    def _current(self) -> Track | None:
+        track: Track | None = self.query_one("#intake-rows", RowList).current
+        return track
+
+    def _title(self) -> None:
+        title = _("Failed only") if self._failed_only else _("Last changed first")
+        self.query_one("#intake-box").border_title = title
+
+    def _watch_line(self) -> None:
+        feed = self.bridge.feed
+        parts = [status(feed.state).content()]
+        if feed.state in ("elsewhere", "unwatched") and feed.problem[0]:
+            parts.append(Content.styled(visible(" ".join(feed.problem)), "$text-muted"))
+        snapshot = self.app.snapshot
+        if snapshot is not None:
+            for state in ("waiting", "working", "ready", "failed"):
+                shown = status(state)
+                number = snapshot.by_state.get(state, 0)
+                if number or state == "ready":
+                    parts.append(Content.styled(f"{shown.mark} {number} {shown.word}", shown.style))
+        if feed.working:
+            parts.append(Content.styled(fit_middle(visible(feed.working), 30), "$text-muted"))
+        line = self.query_one("#intake-watch", Static)
+        line.update(Content("  ").join(parts), layout=False)
+
+    def _reason(self) -> None:
+        track = self._current
+        text = ""
+        if track is not None and track.state == "failed":
+            text = f"{visible(track.reason)} {visible(track.hint)}".strip()
+        self.query_one("#intake-reason", Static).update(Content.styled(text, "$text-error"), layout=False)
+
+    def _line(self, track: Track, width: int) -> Content:
+        shown = status(track.state)
+        state = pad(shown.word, 9)
+        when = pad(ago(track.changed, time.time()), 12, right=True)
+        failed = track.state == "failed"
+        middle = "" if failed else pad(clock(track.duration) if track.duration else "", 8, right=True)
+        room = max(10, width - 26 - len(middle))
+        name = visible(track.path)
+        if failed:
+            half = max(10, room // 2)
+            name = pad(fit_middle(name, half - 1), half)
+            reason = pad(fit(visible(track.reason), room - half), room - half)
+            return Content.assemble(
+                " ",
+                (f"{shown.mark} {state}", shown.style),
+                " ",
+                name,
+                (reason, "$text-error"),
+                (when, "$text-muted"),
+            )
+        return Content.assemble(
+            " ",
+            (f"{shown.mark} {state}", shown.style),
+            " ",
+            pad(fit_middle(name, room), room),
+            (middle + when, "$text-muted"),
+        )
+
+    def _empty(self) -> str:
+        if not self._read:
+            return _("Reading…")
+        if self._failed_only:
+            return _("Nothing failed.")
+        return _("No file yet. Copy music into {folder}.").format(folder=home_short(self.bridge.root))

@@ -1,0 +1,480 @@
+"""Labelling: one track at a time, one key each, and a way back from every decision."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from assistant.i18n import _, ngettext
+from tui.actions import DIGITS
+from tui.labelling import OPEN, ORDERS, LabelSession
+from tui.messages import Accepted, Decided, DetailsRead, Failed, QueueRead, Undone
+from tui.screens.page import Page, page_bindings
+from tui.text import bar, clock, fit, fit_middle, pad, span, visible
+from tui.vocabulary import status
+from tui.widgets.form import Option
+from tui.widgets.rows import RowList
+from tui.widgets.waveform import Waveform
+
+if TYPE_CHECKING:
+    from assistant.label.queue import QueueItem
+    from tui.snapshot import Snapshot
+
+GUARD_SECONDS = 0.15
+"""A key this soon after an item was painted was meant for the one before it."""
+GUARDED = {"label.accept", "label.genre", "label.skip", "label.flag", "label.reject", "label.all"}
+PROPOSALS_SHOWN = 3
+PREFETCHED = 3
+DETAILS_KEPT = 64
+PEAKS_WIDTH = 240
+
+
+class LabelScreen(Page):
+    """The queue on the left, the track under the cursor on the right."""
+
+    SCOPE = "label"
+    BINDINGS = page_bindings("label")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session = LabelSession()
+        self.guard_seconds = GUARD_SECONDS
+        self.busy = False
+        """A decision is being written; keys that decide are dropped until its answer came."""
+        self._painted: float | None = None
+        self._paintings = 0
+        self._choice = 0
+        self._details: OrderedDict[int, DetailsRead] = OrderedDict()
+        self._asked: set[int] = set()
+        self._wanted: int | None = None
+        self._read = False
+        self._word = ""
+
+    def body(self) -> ComposeResult:
+        with Horizontal(id="label"):
+            queue: RowList[QueueItem] = RowList(
+                self._queue_line, key=lambda item: item.track.id, empty=self._empty, id="label-queue"
+            )
+            queue.can_focus = False
+            queue.always_marked = True
+            with Vertical(id="label-left", classes="box"):
+                yield queue
+            with Vertical(id="label-right", classes="box"):
+                yield Static(id="label-name")
+                yield Static(id="label-facts")
+                yield Waveform(id="label-wave")
+                yield Static(id="label-proposals")
+                yield Static(id="label-caption")
+                yield Static(id="label-digits")
+                yield Static(id="label-word")
+
+    def fill(self) -> None:
+        if self._read:
+            self._paint()
+
+    def arrive(self) -> None:
+        self.bridge.read_queue(self, self.session.order)
+
+    def poll(self) -> None:
+        item = self.session.current
+        details = self._details.get(item.track.id) if item else None
+        wave = self.query_one(Waveform)
+        playing = self.bridge.listening.playing()
+        if item and details and playing is not None and playing == details.playable and item.track.duration:
+            wave.share = min(1.0, self.bridge.listening.position() / item.track.duration)
+        elif wave.share:
+            wave.share = 0.0
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        if self._read and self.session.current is None and self._new_files(snapshot):
+            self.bridge.read_queue(self, self.session.order)
+        self._paint_word()
+
+    def on_resize(self) -> None:
+        if self._read:
+            self.call_after_refresh(self._paint)
+
+    # Keys
+
+    def on_key(self, event: events.Key) -> None:
+        """Keys that decide are taken here, in the order they were pressed, and only for what was seen."""
+        action = self.app.keys.action_for("label", event.key)
+        if action is None or not (action.id in GUARDED or action.id.startswith("label.genre_")):
+            return
+        event.stop()
+        event.prevent_default()
+        if self.busy or self._painted is None or event.time < self._painted + self.guard_seconds:
+            return
+        name, _bracket, argument = action.call.partition("(")
+        method = getattr(self, f"action_{name}")
+        if argument:
+            method(int(argument.rstrip(")")))
+        else:
+            method()
+
+    def action_accept(self) -> None:
+        top = self._top(self.session.current)
+        if self._choice < len(top):
+            self._decide("label", top[self._choice][0])
+        elif self.session.current is not None:
+            self.action_genre()
+
+    def action_choose(self, lines: int) -> None:
+        top = self._top(self.session.current)
+        if top:
+            self._choice = (self._choice + lines) % len(top)
+            self._paint_proposals()
+
+    def action_digit(self, place: int) -> None:
+        if place < len(self.session.genres):
+            self._decide("label", self.session.genres[place])
+
+    def action_genre(self) -> None:
+        item = self.session.current
+        if item is None or self.busy:
+            return
+        from tui.screens.pick import PickScreen
+
+        chances = dict(item.proposal.top) if item.proposal else {}
+        options = [
+            Option(name, name, f"{chances[name]:.0%}" if name in chances else "")
+            for name in sorted(self.session.genres, key=lambda name: -chances.get(name, 0.0))
+        ]
+        track = item.track.id
+
+        def take(genre: str | None) -> None:
+            here = self.session.current
+            if genre is not None and here is not None and here.track.id == track:
+                self._decide("label", genre)
+
+        self.app.push_screen(PickScreen(_("Which genre?"), options), take)
+
+    def action_skip(self) -> None:
+        self._decide("skip")
+
+    def action_flag(self) -> None:
+        self._decide("flag")
+
+    def action_reject(self) -> None:
+        self._decide("reject")
+
+    def action_undo(self) -> None:
+        self._undo(again=False)
+
+    def action_redo(self) -> None:
+        self._undo(again=True)
+
+    def action_browse(self, steps: int) -> None:
+        self.session.browse(steps)
+        self._paint()
+
+    def action_play(self) -> None:
+        item = self.session.current
+        if item is not None:
+            path = item.track.wav or item.track.path
+            self.bridge.listening.toggle(self.bridge.root / path)
+
+    def action_order(self) -> None:
+        place = (ORDERS.index(self.session.order) + 1) % len(ORDERS)
+        self.session.restart(ORDERS[place])
+        self._painted = None
+        self.bridge.read_queue(self, self.session.order)
+
+    def action_reload(self) -> None:
+        self.bridge.read_queue(self, self.session.order)
+
+    def action_accept_all(self) -> None:
+        from tui.screens.accept import AcceptScreen
+
+        names = {item.track.id: item.track.path.name for item in self.session.items}
+
+        def take(probability: float | None) -> None:
+            if probability is not None and not self.busy:
+                self.busy = True
+                self.bridge.accept_above(self, probability)
+
+        self.app.push_screen(AcceptScreen(names), take)
+
+    def _decide(self, action: str, genre: str | None = None) -> None:
+        item = self.session.current
+        if item is None or self.busy:
+            return
+        self.busy = True
+        self._stop_playing(item)
+        self.bridge.decide(self, item.track.id, action, genre)
+
+    def _undo(self, *, again: bool) -> None:
+        if not self.busy:
+            self.busy = True
+            self.bridge.undo(self, again=again)
+
+    def _stop_playing(self, item: QueueItem) -> None:
+        # Its file is about to move.
+        playing = self.bridge.listening.playing()
+        if playing is not None and playing == self.bridge.root / (item.track.wav or item.track.path):
+            self.bridge.listening.stop()
+
+    # Answers
+
+    @on(QueueRead)
+    def _queue_read(self, event: QueueRead) -> None:
+        first = self.app.settings.library.genres
+        came = self.session.take(event.items, event.genres, first)
+        if came and self._read:
+            self._word = ngettext("{count} new", "{count} new", came).format(count=came)
+        self._read = True
+        if self._wanted is not None:
+            self.session.go_to(self._wanted)
+            self._wanted = None
+        self._paint()
+
+    @on(Decided)
+    def _decided(self, event: Decided) -> None:
+        self.busy = False
+        self.session.decide(event.track, event.action, event.genre, time.monotonic())
+        self._details.pop(event.track, None)
+        self._asked.discard(event.track)
+        word = status(event.action).word
+        self._word = f"{word}: {visible(event.genre)}" if event.genre else word
+        self._tell_problems(event.problems)
+        self._paint()
+
+    @on(Undone)
+    def _undone(self, event: Undone) -> None:
+        self.busy = False
+        if not event.tracks:
+            self._word = _("Nothing to redo.") if event.again else _("Nothing to undo.")
+            self._paint_word()
+            return
+        for track in event.tracks:
+            self._details.pop(track, None)
+            self._asked.discard(track)
+        if event.again:
+            for track in event.tracks:
+                self.session.decide(track, event.action, event.genre, time.monotonic())
+            self._word = _("Done again: {what}").format(what=status(event.action).word)
+        else:
+            self._word = _("Undone: {what}").format(what=status(event.action).word)
+            if not self.session.take_back(event.tracks):
+                # Decided in an earlier session: it is in the queue again, but not in ours.
+                self._wanted = event.tracks[0]
+                self.bridge.read_queue(self, self.session.order)
+                return
+        self._paint()
+
+    @on(Accepted)
+    def _accepted(self, event: Accepted) -> None:
+        self.busy = False
+        self.session.decide_many(event.tracks, time.monotonic())
+        count = len(event.tracks)
+        self._word = ngettext(
+            "{count} accepted; one undo takes all back", "{count} accepted; one undo takes all back", count
+        ).format(count=count)
+        self._tell_problems(event.problems)
+        self._paint()
+
+    @on(DetailsRead)
+    def _details_read(self, event: DetailsRead) -> None:
+        self._details[event.track] = event
+        while len(self._details) > DETAILS_KEPT:
+            old, _gone = self._details.popitem(last=False)
+            self._asked.discard(old)
+        if self.session.current and self.session.current.track.id == event.track:
+            self._paint_details()
+
+    @on(Failed)
+    def _failed(self, event: Failed) -> None:
+        """The app shows it; here only the way is made free."""
+        if event.group == "decide":
+            self.busy = False
+
+    def _tell_problems(self, problems: list[tuple[str, str]]) -> None:
+        if problems:
+            self.app.show_error(
+                problems[0][0], problems[0][1], "\n".join(title for title, _hint in problems[1:])
+            )
+
+    # Painting
+
+    def _paint(self) -> None:
+        """Show the item under the cursor; only keys pressed after it was painted decide about it."""
+        self._painted = None
+        self._choice = 0
+        self._paintings += 1
+        painting = self._paintings
+        queue = self.query_one("#label-queue", RowList)
+        queue.show(self.session.items)
+        queue.mark(self.session.index)
+        item = self.session.current
+        self._paint_item(item)
+        self._paint_details()
+        self._paint_proposals()
+        self._paint_digits()
+        self._paint_word()
+        self._fetch()
+
+        def painted() -> None:
+            if painting == self._paintings:
+                self._painted = time.monotonic()
+
+        self.call_after_refresh(painted)
+
+    def _paint_item(self, item: QueueItem | None) -> None:
+        name, facts = self.query_one("#label-name", Static), self.query_one("#label-facts", Static)
+        width = max(20, name.size.width)
+        if item is None:
+            text = _("All tracks have a genre.") if self.session.items else _("No track waits for a genre.")
+            name.update(Content.styled(text, "bold"), layout=False)
+            facts.update(
+                Content.styled(
+                    _("Tracks in {folder} come here.").format(folder=self.app.settings.library.unlabelled),
+                    "$text-muted",
+                ),
+                layout=False,
+            )
+            return
+        track = item.track
+        state = self.session.state(track.id)
+        title = Content.styled(fit_middle(visible(track.path.name), width - 14), "bold")
+        if state != OPEN:
+            genre = self.session.decided[track.id][1]
+            shown = status(state)
+            title = Content.assemble(
+                title, "  ", (f"{shown.mark} {visible(genre or shown.word)}", shown.style)
+            )
+        name.update(title, layout=False)
+        who = " – ".join(visible(part) for part in (track.artist, track.title) if part)
+        folder = visible(track.path.parent) if str(track.path.parent) != "." else ""
+        facts.update(
+            Content.styled(
+                fit("  ".join(part for part in (clock(track.duration), who, folder) if part), width),
+                "$text-muted",
+            ),
+            layout=False,
+        )
+
+    def _paint_details(self) -> None:
+        item = self.session.current
+        wave, caption = self.query_one(Waveform), self.query_one("#label-caption", Static)
+        details = self._details.get(item.track.id) if item else None
+        if item is None:
+            wave.show([])
+            caption.update("", layout=False)
+        elif details is None:
+            wave.show([], _("Reading…"))
+            caption.update("", layout=False)
+        else:
+            wave.show(details.peaks, visible(details.problem))
+            caption.update(Content.styled(visible(details.caption), "$text-muted"), layout=False)
+
+    def _paint_proposals(self) -> None:
+        box = self.query_one("#label-proposals", Static)
+        item = self.session.current
+        top = self._top(item)
+        if item is None:
+            box.update("", layout=False)
+            return
+        if not top:
+            words = _("No proposal yet. Give a genre with a digit, or {key} for any.").format(
+                key=self.app.keys.name("label.genre")
+            )
+            box.update(Content.styled(words, "$text-muted"), layout=False)
+            return
+        room = max(6, box.size.width - 28)
+        lines = []
+        for place, (genre, chance) in enumerate(top):
+            here = place == self._choice
+            lines.append(
+                Content.assemble(
+                    ("▸ " if here else "  ", "$accent"),
+                    (pad(self._digit_of(genre), 2), "$footer-key-foreground"),
+                    (pad(visible(genre), 12), "bold" if here else ""),
+                    (pad(bar(chance, room), room), "$accent" if here else "$primary"),
+                    f" {chance:>4.0%}",
+                )
+            )
+        box.update(Content("\n").join(lines), layout=False)
+
+    def _paint_digits(self) -> None:
+        parts = []
+        for genre in self.session.genres[: len(DIGITS)]:
+            parts.append(
+                Content.assemble((self._digit_of(genre), "$footer-key-foreground"), f"\u00a0{visible(genre)}")
+            )
+        self.query_one("#label-digits", Static).update(Content("  ").join(parts), layout=False)
+
+    def _paint_word(self) -> None:
+        session = self.session
+        done = sum(action == "label" for action, _genre in session.decided.values())
+        left = len(session.open)
+        parts = [
+            _("{place} of {total}").format(
+                place=min(session.index + 1, len(session.items)), total=len(session.items)
+            ),
+            _("{count} labelled").format(count=done),
+            {
+                "margin": _("closest first"),
+                "confident": _("surest first"),
+                "newest": _("newest first"),
+                "folder": _("by folder"),
+            }[session.order],
+        ]
+        pace = session.pace()
+        if pace and left:
+            parts.append(_("{time} left").format(time=span(pace * left)))
+        new = self._new_files(self.app.snapshot)
+        line = Content.styled(" · ".join(parts), "$text-muted")
+        if new:
+            words = ngettext("{count} new", "{count} new", new).format(count=new)
+            line = Content.assemble(line, "  ", (f"{self.app.keys.name('label.reload')} {words}", "$accent"))
+        if self._word:
+            line = Content.assemble((self._word, "bold"), "  ", line)
+        self.query_one("#label-word", Static).update(line, layout=False)
+
+    def _queue_line(self, item: QueueItem, width: int) -> Content:
+        action, genre = self.session.decided.get(item.track.id, (OPEN, None))
+        shown = status(action)
+        right = genre or ""
+        if action == OPEN and item.proposal:
+            right = f"{item.proposal.probability:.0%}"
+        right = fit(visible(right), 9)
+        room = max(4, width - len(right) - 4)
+        return Content.assemble(
+            (f"{shown.mark} ", shown.style),
+            (
+                pad(fit_middle(visible(item.track.path.name), room), room),
+                "" if action == OPEN else "$text-muted",
+            ),
+            (f" {right}", "$text-muted"),
+        )
+
+    def _empty(self) -> str:
+        return _("nothing waits") if self._read else _("reading…")
+
+    # Small things
+
+    def _top(self, item: QueueItem | None) -> list[tuple[str, float]]:
+        return item.proposal.top[:PROPOSALS_SHOWN] if item and item.proposal else []
+
+    def _digit_of(self, genre: str) -> str:
+        place = self.session.genres.index(genre) if genre in self.session.genres else len(DIGITS)
+        if place >= len(DIGITS):
+            return " "
+        return self.app.keys.name(f"label.genre_{DIGITS[place]}")
+
+    def _new_files(self, snapshot: Snapshot | None) -> int:
+        return max(0, snapshot.to_label - len(self.session.open)) if snapshot and self._read else 0
+
+    def _fetch(self) -> None:
+        """Ask for what is shown now and next."""
+        for item in self.session.items[self.session.index : self.session.index + PREFETCHED]:
+            if item.track.id not in self._asked:
+                self._asked.add(item.track.id)
+                self.bridge.read_details(self, item.track.id, PEAKS_WIDTH)

@@ -1,0 +1,119 @@
+"""Settings that are changed in the app, and where all others are."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from assistant.config import config_path
+from assistant.i18n import _, language
+from tui.messages import PlayerReady
+from tui.screens.page import Page, page_bindings
+from tui.theme import THEMES
+from tui.widgets.form import Field, Form, Option
+from tui.widgets.header import home_short
+
+LANGUAGE_NAMES = {"en": "English", "zh_TW": "繁體中文"}
+
+
+class SettingsScreen(Page):
+    """Each change is seen at once; w writes them into the file."""
+
+    SCOPE = "settings"
+    BINDINGS = page_bindings("settings")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[str, Any] = {
+            "language": language(),
+            "theme": self.app.theme,
+            "player": self.app.settings.playback.player,
+        }
+        self._changed: set[str] = set()
+
+    def body(self) -> ComposeResult:
+        with Horizontal(id="settings"):
+            with Vertical(id="settings-left", classes="box"):
+                yield Form(self._fields, self.values, id="settings-form")
+            with Vertical(id="settings-right", classes="box"):
+                yield Static(id="settings-facts")
+
+    def fill(self) -> None:
+        self.query_one("#settings-left").border_title = _("Settings")
+        self.query_one("#settings-right").border_title = _("Where things are")
+        self.query_one(Form).focus()
+        path = self.app.config_file or config_path()
+        there = (
+            home_short(path) if path.exists() else _("{path} (not there yet)").format(path=home_short(path))
+        )
+        facts = [
+            (_("Configuration"), there),
+            (_("Library"), home_short(self.app.root) if self.app.root else ""),
+            (_("Version"), version("musichelper")),
+        ]
+        lines: list[Content] = []
+        for name, value in facts:
+            lines += [Content.styled(name, "$text-muted"), Content(value), Content("")]
+        save = self.app.keys.name("settings.save")
+        lines += [
+            Content.assemble(
+                (f"{save} ", "bold $footer-key-foreground"), _("writes your choices into the configuration.")
+            ),
+            Content.styled(
+                _("All other settings, and keys, are in that file; the program's config.toml explains each."),
+                "$text-muted",
+            ),
+        ]
+        self.query_one("#settings-facts", Static).update(Content("\n").join(lines))
+
+    @on(Form.Changed)
+    async def _form_changed(self, event: Form.Changed) -> None:
+        value = self.values[event.name]
+        self._changed.add(event.name)
+        if event.name == "language":
+            self.app.change_interface(language=value)
+            await self.app.change_language(value)
+        elif event.name == "theme":
+            self.app.change_interface(theme=value)
+            self.app.theme = value
+        elif event.name == "player":
+            self.bridge.listening.change(value)
+
+    @on(PlayerReady)
+    def _player_ready(self, event: PlayerReady) -> None:
+        self.app.say(event.sentence, seconds=6)
+
+    def action_save(self) -> None:
+        keys = {"language": "interface.language", "theme": "interface.theme", "player": "playback.player"}
+        self.bridge.save_settings(
+            self.app, {keys[name]: self.values[name] for name in self.values if name in self._changed}
+        )
+
+    def _fields(self) -> list[Field]:
+        themes = [name for name in THEMES if name in self.app.available_themes]
+        return [
+            Field(
+                "language",
+                _("Language"),
+                "choice",
+                options=[Option(code, name) for code, name in LANGUAGE_NAMES.items()],
+            ),
+            Field("theme", _("Theme"), "choice", options=[Option(name, name) for name in themes]),
+            Field(
+                "player",
+                _("Player"),
+                "choice",
+                options=[
+                    Option("auto", _("the best there is")),
+                    Option("device", _("sound device of this machine")),
+                    Option("browser", _("page in your browser")),
+                    Option("none", _("none")),
+                ],
+            ),
+        ]

@@ -1,0 +1,151 @@
+"""What the app knows of a library at one moment, read in a thread and handed over frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.library.library import Library
+
+if TYPE_CHECKING:
+    from assistant.runs.gpu import Gpu
+    from assistant.runs.record import RunRecord
+
+UNLABELLED_FOLDER = ""
+MIN_GENRES_FOR_CLASSIFIER = 2
+MIN_TRACKS_FOR_CLASSIFIER = 6
+
+
+@dataclass(frozen=True)
+class GenreCount:
+    """One folder: tracks that are there, and seconds that are ready."""
+
+    name: str
+    tracks: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The library and what goes on in it."""
+
+    root: Path
+    genres: tuple[GenreCount, ...] = ()
+    unlabelled: GenreCount = field(default_factory=lambda: GenreCount("unknow", 0, 0.0))
+    by_state: dict[str, int] = field(default_factory=dict)
+    to_label: int = 0
+    proposed: int = 0
+    watch: dict[str, Any] = field(default_factory=dict)
+    runs: tuple[RunRecord, ...] = ()
+    classifier: tuple[str, float, float] | None = None
+    """Version, held-out accuracy by track, chance."""
+    clips: int = 0
+    own_models: int = 0
+    gpus: tuple[Gpu, ...] = ()
+
+    @property
+    def tracks(self) -> int:
+        """All tracks that are there."""
+        return sum(number for state, number in self.by_state.items() if state != "missing")
+
+    @property
+    def coming(self) -> int:
+        """Tracks that wait or are in work."""
+        return self.by_state.get("waiting", 0) + self.by_state.get("working", 0)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of music that is ready."""
+        return sum(genre.seconds for genre in (*self.genres, self.unlabelled))
+
+    @property
+    def live_runs(self) -> list[RunRecord]:
+        """Runs at work, waiting or paused, newest first."""
+        return [run for run in self.runs if run.live]
+
+    @property
+    def can_classify(self) -> bool:
+        """Whether there is enough to train a classifier on."""
+        filled = [genre for genre in self.genres if genre.tracks > 1]
+        return (
+            len(filled) >= MIN_GENRES_FOR_CLASSIFIER
+            and sum(genre.tracks for genre in filled) >= MIN_TRACKS_FOR_CLASSIFIER
+        )
+
+
+class SnapshotReader:
+    """Reads snapshots; the dear parts only when the ledger's file has changed."""
+
+    def __init__(self) -> None:
+        self._signature: tuple[tuple[int, int], ...] = ()
+        self._queue = (0, 0)
+
+    def read(self, library: Library) -> Snapshot:
+        """The library as it is now."""
+        from assistant.classify.store import current_version
+        from assistant.intake.watch import watch_state
+        from assistant.runs.gpu import gpus
+        from assistant.runs.record import list_runs
+
+        totals: dict[str, list[float]] = {name: [0, 0.0] for name in library.genres()}
+        totals[UNLABELLED_FOLDER] = [0, 0.0]
+        by_state: dict[str, int] = {}
+        for folder, state, number, seconds in library.ledger.counts():
+            by_state[state] = by_state.get(state, 0) + number
+            if state != "missing":
+                name = UNLABELLED_FOLDER if folder == library.unlabelled else folder
+                total = totals.setdefault(name, [0, 0.0])
+                total[0] += number
+                total[1] += seconds if state == "ready" else 0.0
+        without = totals.pop(UNLABELLED_FOLDER)
+        to_label, proposed = self._waiting(library)
+        report = current_version(library)
+        return Snapshot(
+            root=library.root,
+            genres=tuple(GenreCount(name, int(n), s) for name, (n, s) in sorted(totals.items())),
+            unlabelled=GenreCount(library.unlabelled, int(without[0]), without[1]),
+            by_state=by_state,
+            to_label=to_label,
+            proposed=proposed,
+            watch=watch_state(library) or {},
+            runs=tuple(list_runs(library)),
+            classifier=(report.version, report.accuracy, report.chance) if report else None,
+            clips=library.ledger.count("clips"),
+            own_models=_own_models(library),
+            gpus=tuple(gpus()),
+        )
+
+    def _waiting(self, library: Library) -> tuple[int, int]:
+        from assistant.label.queue import review_queue
+
+        signature = _signature(library.paths.ledger)
+        if signature != self._signature:
+            items = review_queue(library)
+            self._queue = (len(items), sum(item.proposal is not None for item in items))
+            self._signature = signature
+        return self._queue
+
+
+def _signature(path: Path) -> tuple[tuple[int, int], ...]:
+    found = []
+    for name in (path, path.with_name(path.name + "-wal")):
+        try:
+            stat = name.stat()
+        except FileNotFoundError:
+            continue
+        if stat.st_size:  # an empty log is made anew by each reader
+            found.append((stat.st_mtime_ns, stat.st_size))
+    return tuple(found)
+
+
+def _own_models(library: Library) -> int:
+    """Models in the library's own folder that were fine-tuned there."""
+    from assistant.musicgen.models import BUILT_IN
+
+    if not library.paths.models.is_dir():
+        return 0
+    return sum(
+        entry.is_dir() and not entry.name.startswith(".") and entry.name != BUILT_IN
+        for entry in library.paths.models.iterdir()
+    )

@@ -1,0 +1,91 @@
+"""The terminal under the app: what it must be, and how it is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+HARD_EXIT_SECONDS = 3.0
+POLL_SECONDS = 1.0
+
+# Leave the alternate screen; show the cursor; no mouse reports; no bracketed paste; plain colours.
+RESTORE = (
+    "\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?2004l\x1b[<u\x1b[0m"
+)
+
+
+def is_usable() -> bool:
+    """Whether standard input and output are a terminal that can draw."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+class Guard:
+    """Leaves cleanly when the terminal goes away or the process is asked to end.
+
+    Without it Textual dies by the signal and leaves the terminal in its drawing mode; with SIGHUP
+    ignored (nohup) it would spin on the closed terminal.
+    """
+
+    def __init__(self, app: App[Any]) -> None:
+        self._app = app
+        self._gone = threading.Event()
+        self._saved = self._terminal_modes()
+
+    def install(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take the signals; to be called in the app's loop."""
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, self.leave)
+        threading.Thread(target=self._watch_input, args=(loop,), name="hang-up", daemon=True).start()
+
+    def leave(self) -> None:
+        """End the app; if it cannot within three seconds, the process ends all the same."""
+        if not self._gone.is_set():
+            self._gone.set()
+            timer = threading.Timer(HARD_EXIT_SECONDS, self.end_now)
+            timer.daemon = True
+            timer.start()
+            self._app.exit()
+
+    def end_now(self) -> None:
+        """Restore the terminal and end the process."""
+        self.restore()
+        os._exit(1)
+
+    def restore(self) -> None:
+        """Put the terminal back as it was, as far as it is still there."""
+        try:
+            if self._gone.is_set() and sys.__stdout__ is not None and os.isatty(1):
+                os.write(1, RESTORE.encode())
+            if self._saved is not None:
+                import termios
+
+                termios.tcsetattr(0, termios.TCSANOW, self._saved)
+        except (OSError, ValueError):
+            return  # the terminal is gone, and its modes with it
+
+    @staticmethod
+    def _terminal_modes() -> list[Any] | None:
+        import termios
+
+        try:
+            return termios.tcgetattr(0)
+        except (termios.error, OSError):
+            return None
+
+    def _watch_input(self, loop: asyncio.AbstractEventLoop) -> None:
+        poll = select.poll()
+        poll.register(0, 0)  # hang-ups and errors are reported without being asked for
+        parent = os.getppid()
+        while not self._gone.wait(POLL_SECONDS):
+            found = poll.poll(0)
+            if (found and found[0][1] & (select.POLLHUP | select.POLLNVAL)) or os.getppid() != parent:
+                loop.call_soon_threadsafe(self.leave)
+                return

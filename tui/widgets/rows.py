@@ -1,0 +1,133 @@
+"""A list of any length that draws only the lines it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Generic, TypeVar
+
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import Visual
+
+from tui.actions import bindings_of
+
+Row = TypeVar("Row")
+CURSOR_STYLE = "$block-cursor-foreground on $block-cursor-background"
+Draw = Callable[[Row, int], Content]
+
+
+class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
+    """Rows of one line each, with a cursor that stays on its row when others come and go."""
+
+    BINDINGS = bindings_of("list")
+    DEFAULT_CSS = """
+    RowList {
+        height: 1fr;
+        overflow-x: hidden;
+        scrollbar-size-vertical: 1;
+    }
+    """
+
+    cursor = reactive(0)
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+        def __init__(self, rows: RowList[Any]) -> None:
+            super().__init__()
+            self.rows = rows
+
+        @property
+        def control(self) -> RowList[Any]:
+            return self.rows
+
+    def __init__(
+        self,
+        draw: Draw[Row],
+        *,
+        key: Callable[[Row], Hashable],
+        empty: Callable[[], str] = str,
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
+        super().__init__(id=id)
+        self._draw = draw
+        self._key = key
+        self._empty = empty
+        self._rows: Sequence[Row] = ()
+        self.always_marked = False
+        """Show the cursor also without the focus."""
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The rows in their order."""
+        return self._rows
+
+    @property
+    def current(self) -> Row | None:
+        """The row under the cursor."""
+        return self._rows[self.cursor] if 0 <= self.cursor < len(self._rows) else None
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Show these rows; the cursor follows its row, wherever that is now."""
+        marked = None if self.current is None else self._key(self.current)
+        place = self.cursor
+        self._rows = rows
+        keys = [self._key(row) for row in rows]
+        if marked in keys:
+            place = keys.index(marked)
+        self.virtual_size = Size(self.size.width, len(rows))
+        self.set_reactive(RowList.cursor, max(0, min(place, len(rows) - 1)))
+        self._keep_in_sight()
+        self.refresh()
+
+    def mark(self, index: int) -> None:
+        """Put the cursor on a row."""
+        self.cursor = max(0, min(index, len(self._rows) - 1))
+
+    def watch_cursor(self, before: int, now: int) -> None:
+        self._keep_in_sight()
+        for line in (before, now):
+            self.refresh(Region(0, line - self.scroll_offset.y, self.size.width, 1))
+        self.post_message(self.Moved(self))
+
+    def _keep_in_sight(self) -> None:
+        self.scroll_to_region(Region(0, self.cursor, 1, 1), animate=False, force=True)
+
+    def on_resize(self) -> None:
+        self.virtual_size = Size(self.size.width, len(self._rows))
+        self._keep_in_sight()
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def action_move(self, lines: int) -> None:
+        self.mark(self.cursor + lines)
+
+    def action_page(self, pages: int) -> None:
+        self.mark(self.cursor + pages * max(1, self.size.height - 1))
+
+    def action_edge(self, last: int) -> None:
+        self.mark(len(self._rows) - 1 if last else 0)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        index = y + self.scroll_offset.y
+        style = self.visual_style
+        if index < len(self._rows):
+            content = self._draw(self._rows[index], width)
+            if index == self.cursor and (self.has_focus or self.always_marked):
+                style += Style.parse(CURSOR_STYLE, self.app.theme_variables)
+        elif y == 0 and not self._rows:
+            content = Content.styled(self._empty(), "$text-muted")
+        else:
+            return Strip.blank(width, style.rich_style)
+        strips = Visual.to_strips(self, content.truncate(width), width, 1, style)
+        return strips[0] if strips else Strip.blank(width, style.rich_style)

@@ -1,0 +1,137 @@
+"""One run: how far it is, its curve, and what it said last."""
+
+from __future__ import annotations
+
+import time
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from assistant.i18n import _
+from tui.following import RunView
+from tui.text import bar, clock, fit, size, visible
+from tui.vocabulary import status
+from tui.widgets.loss_plot import LossPlot
+
+BAR_CELLS = 30
+NOTES_SHOWN = 2
+
+
+class RunPanel(Vertical):
+    """Shows `RunView`s; the same on all pages."""
+
+    DEFAULT_CSS = """
+    RunPanel { height: 1fr; }
+    RunPanel #run-head { height: 4; }
+    RunPanel #run-notes { height: auto; max-height: 4; }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="run-head")
+        yield LossPlot()
+        yield Static(id="run-notes")
+
+    def show(self, view: RunView | None, empty: str = "") -> None:
+        """Show a run, or words where there is none."""
+        head, notes = self.query_one("#run-head", Static), self.query_one("#run-notes", Static)
+        plot = self.query_one(LossPlot)
+        if view is None:
+            head.update(Content.styled(empty, "$text-muted"), layout=False)
+            notes.update("")
+            plot.show([], [], [])
+            return
+        width = max(30, self.size.width)
+        head.update(Content("\n").join(self._head(view, width)), layout=False)
+        plot.show(view.raw, view.smooth, view.validation)
+        notes.update(Content("\n").join(self._notes(view, width)))
+
+    def _head(self, view: RunView, width: int) -> list[Content]:
+        run = view.run
+        state = status(run.state)
+        kind = {"finetune": _("fine-tune"), "classifier": _("classifier")}.get(run.kind, run.kind)
+        first = Content.assemble(
+            (f"{state.mark} {state.word}  ", f"bold {state.style}"),
+            (fit(visible(run.name), width - 40), "bold"),
+            (f"  {kind}  {run.device}", "$text-muted"),
+        )
+        if view.phase is not None and run.live:
+            word, done, total = view.phase
+            count = f" {done}/{total}" if total else ""
+            second = Content.styled(
+                _("Before the first step: {what}").format(what=phase_word(word) + count), ""
+            )
+        else:
+            share = run.step / run.steps if run.steps else 0.0
+            cells = min(BAR_CELLS, width // 3)
+            filled = bar(share, cells)
+            second = Content.assemble(
+                (filled, "$accent"),
+                ("─" * (cells - len(filled)), "$border"),
+                " " + _("step {step} of {steps}").format(step=run.step, steps=run.steps or "?"),
+            )
+            if view.seconds_left is not None:
+                second += Content("  " + _("{time} left").format(time=clock(view.seconds_left)))
+            elif run.ended and run.started:
+                second += Content("  " + _("took {time}").format(time=clock(run.ended - run.started)))
+        return [first, second, Content("  ").join(_numbers(view)), _machine(view, width)]
+
+    def _notes(self, view: RunView, width: int) -> list[Content]:
+        run = view.run
+        lines = []
+        if run.error:
+            lines.append(Content.styled(fit(visible(run.error.get("title", "")), width), "$text-error"))
+            lines.append(Content.styled(fit(visible(run.error.get("hint", "")), width), "$text-muted"))
+        if run.model and run.state in ("done", "stopped"):
+            lines.append(
+                Content.assemble((_("Made: {model}").format(model=visible(run.model)), "$text-success"))
+            )
+        for moment, words in view.notes[-NOTES_SHOWN:]:
+            when = time.strftime("%H:%M:%S", time.localtime(moment))
+            lines.append(Content.styled(fit(f"{when} {visible(words)}", width), "$text-muted"))
+        return lines
+
+
+def _numbers(view: RunView) -> list[Content]:
+    run = view.run
+    numbers = []
+    if run.loss is not None:
+        smooth = view.smooth[-1][1] if view.smooth else run.loss
+        numbers.append(Content.assemble((_("loss") + " ", "$text-muted"), f"{smooth:.3f}"))
+    if run.valid_loss is not None:
+        numbers.append(Content.assemble((_("held out") + " ", "$text-muted"), f"{run.valid_loss:.3f}"))
+    accuracy = run.results.get("accuracy")
+    if isinstance(accuracy, (int, float)):
+        chance = run.results.get("chance") or 0.0
+        words = _("{accuracy:.0%} right, chance {chance:.0%}").format(accuracy=accuracy, chance=chance)
+        numbers.append(Content(words))
+    if view.learning_rate is not None:
+        numbers.append(Content.assemble((_("rate") + " ", "$text-muted"), f"{view.learning_rate:.1e}"))
+    if view.tokens_per_second is not None:
+        numbers.append(Content(_("{count:,.0f} tokens/s").format(count=view.tokens_per_second)))
+    return numbers
+
+
+def _machine(view: RunView, width: int) -> Content:
+    parts = []
+    if view.memory_bytes:
+        parts.append(_("memory {size}").format(size=size(view.memory_bytes)))
+    for gpu in view.gpus:
+        if view.run.device == f"cuda:{gpu.index}":
+            use = "" if gpu.utilisation is None else f" {gpu.utilisation}%"
+            heat = "" if gpu.temperature is None else f" {gpu.temperature}°C"
+            parts.append(f"{gpu.name}{use} {size(gpu.memory_used)}/{size(gpu.memory_total)}{heat}")
+    return Content.styled(fit("  ".join(parts), width), "$text-muted")
+
+
+def phase_word(word: str) -> str:
+    """What a run does before its first step, in words."""
+    known = {
+        "model": _("making the small model"),
+        "codec": _("training the codec"),
+        "tokens": _("encoding the tracks"),
+        "features": _("measuring the tracks"),
+        "load": _("loading the model"),
+    }
+    return known.get(word) or word
