@@ -267,3 +267,17 @@ def test_wrong_calls(library: Library, until: Until) -> None:
     with pytest.raises(CallError):
         request(library, run.id, "dance")
     until(run.id, lambda record: record.state == "done")
+
+
+def test_the_real_classifier_is_a_run(
+    library: Library, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assistant.runs import launch
+
+    monkeypatch.setattr(launch, "WORKER_COMMAND", (sys.executable, "-m", "assistant.runs.worker"))
+    run = start_run(library, "classifier", {}, "nothing to learn from")
+    assert run.device == "cpu"
+    failed = until(run.id, lambda record: record.state == "failed")
+    assert failed.error is not None
+    assert "The run failed" not in failed.error["title"]
+    assert failed.error["hint"]
