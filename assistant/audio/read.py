@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def read_audio(
     ends. Raises `FileError` for a file that cannot be read.
     """
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:  # a name need not be Unicode
             own = file.samplerate
             file.seek(min(round(start * own), file.frames))
             frames = -1 if duration is None else round(duration * own)
