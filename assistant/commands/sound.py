@@ -102,10 +102,14 @@ def _play(context: Context) -> int:
         player.play(path)
         if context.json:
             context.console.document({"path": str(path), "player": player.kind, "how": player.sentence})
-        if player.kind == "browser":
+        page = player.kind == "browser" and not player.problem
+        if page:
             context.console.say(_("Ctrl-C ends the page."))
-        while player.kind == "browser" or player.playing():
+        while page or player.playing():
             time.sleep(POLL_SECONDS)
+        if player.problem:
+            context.console.say(player.problem)
+            return 1
     finally:
         player.close()
-    return 0 if player.kind != "none" else 1
+    return 0

@@ -27,6 +27,8 @@ class _Sound:
     began: float | None = None
     duration: float | None = None
     stopped: bool = False
+    over: bool = False
+    """The child has ended, and why is known."""
 
 
 class DevicePlayer:
@@ -84,9 +86,9 @@ class DevicePlayer:
             self._end()
 
     def playing(self) -> Path | None:
-        """The file whose child is alive."""
+        """The file whose child is alive; once there is none, `problem` is true."""
         sound = self._sound
-        return sound.path if sound and not sound.stopped and sound.process.poll() is None else None
+        return sound.path if sound and not sound.stopped and not sound.over else None
 
     def position(self) -> float:
         """Counted from the moment the device took the sound."""
@@ -131,6 +133,7 @@ class DevicePlayer:
             with self._lock:
                 if self._sound is sound:
                     self._problem = problem
+        sound.over = True
 
 
 def _problem(name: str, status: int, message: dict[str, object]) -> str:
