@@ -29,7 +29,7 @@ from tui.messages import (
 )
 from tui.palette import ActionCommands
 from tui.screens.page import Page
-from tui.theme import MUSICHELPER, MUSICHELPER_LIGHT
+from tui.theme import MUSICHELPER, MUSICHELPER_LIGHT, quiet_colours
 from tui.widgets.header import Header, home_short
 
 if TYPE_CHECKING:
@@ -130,6 +130,9 @@ class MusicHelperApp(App[None], inherit_bindings=False):
         self.register_theme(MUSICHELPER_LIGHT)
         name = settings.interface.theme
         self.theme = name if name in self.available_themes else MUSICHELPER.name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return quiet_colours(self.current_theme)
 
     # Beginning and end
 

@@ -52,8 +52,8 @@ def fields(models: Sequence[ModelInfo]) -> list[Field]:
             help=_("The same seed gives the same clip. Empty: by chance."),
         ),
         Field("temperature", _("Temperature"), "number", step=0.1, least=0),
-        Field("top_k", "Top-k", "whole", step=50, least=0),
-        Field("top_p", "Top-p", "number", step=0.05, least=0),
+        Field("top_k", "Top-k", "whole", step=50, least=0, zero=_("all")),
+        Field("top_p", "Top-p", "number", step=0.05, least=0, zero=_("off")),
         Field("cfg", _("Guidance"), "number", step=0.5, least=0),
         Field(
             "continue_from", _("Go on from"), empty=_("nothing"), help=_("A clip or a track; empty: nothing.")

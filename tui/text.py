@@ -32,6 +32,11 @@ def _code(char: str) -> str:
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
 
 
+def len_cells(text: str) -> int:
+    """Width on the screen."""
+    return cell_len(text)
+
+
 def fit(text: str, cells: int) -> str:
     """Cut at the end to at most this many cells."""
     if cell_len(text) <= cells:

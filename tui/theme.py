@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual.color import Color
 from textual.theme import Theme
 
 THEMES = ("musichelper", "musichelper-light", "textual-light", "ansi-dark", "ansi-light", "nord", "gruvbox")
@@ -51,3 +52,15 @@ MUSICHELPER_LIGHT = Theme(
         "footer-key-foreground": "#a3611a",
     },
 )
+
+
+def quiet_colours(theme: Theme) -> dict[str, str]:
+    """`$dim` for what matters less and `$faint` for what matters least, for any theme."""
+    if theme.ansi:
+        return {"dim": "ansi_bright_black", "faint": "ansi_bright_black"}
+    system = theme.to_color_system().generate()
+    foreground, background = Color.parse(system["foreground"]), Color.parse(system["background"])
+    return {
+        "dim": foreground.blend(background, 0.38, 1.0).hex,
+        "faint": foreground.blend(background, 0.62, 1.0).hex,
+    }

@@ -69,7 +69,6 @@ def spec_values(values: dict[str, Any]) -> dict[str, Any]:
 def fields(snapshot: Snapshot | None, models: Sequence[ModelInfo]) -> list[Field]:
     """The lines of the form, in the language in use."""
     genres = [genre for genre in snapshot.genres if genre.tracks] if snapshot else []
-    count = ngettext
     return [
         Field(
             "preset",
@@ -99,7 +98,7 @@ def fields(snapshot: Snapshot | None, models: Sequence[ModelInfo]) -> list[Field
                 Option(
                     genre.name,
                     genre.name,
-                    count("{count} track", "{count} tracks", genre.tracks).format(count=genre.tracks),
+                    ngettext("{count} track", "{count} tracks", genre.tracks).format(count=genre.tracks),
                 )
                 for genre in genres
             ],
@@ -108,9 +107,9 @@ def fields(snapshot: Snapshot | None, models: Sequence[ModelInfo]) -> list[Field
         Field("batch_size", _("Batch size"), "whole", step=1, least=1),
         Field("accumulation", _("Accumulation"), "whole", step=1, least=1),
         Field("crop_seconds", _("Crop (s)"), "number", step=1, least=1),
-        Field("learning_rate", _("Learning rate"), "number", step=0, least=0),
-        Field("validate_every", _("Validate every"), "whole", step=10, least=0),
-        Field("checkpoint_every", _("Save every"), "whole", step=50, least=0),
+        Field("learning_rate", _("Learning rate"), "number", step=0, least=0, zero=_("by the model's size")),
+        Field("validate_every", _("Validate every"), "whole", step=10, least=0, zero=_("never")),
+        Field("checkpoint_every", _("Save every"), "whole", step=50, least=0, zero=_("only at the end")),
         Field("seed", _("Seed"), "whole", step=1, least=0),
     ]
 
@@ -134,7 +133,7 @@ def estimate(values: dict[str, Any], snapshot: Snapshot | None) -> list[tuple[st
     if seconds:
         lines.append(
             (
-                "$text-muted",
+                "$dim",
                 _("There are {time}; each second is heard about {count:.1f} times.").format(
                     time=span(seconds), count=heard / seconds
                 ),
@@ -148,5 +147,5 @@ def estimate(values: dict[str, Any], snapshot: Snapshot | None) -> list[tuple[st
         )
     for gpu in snapshot.gpus[:1] if snapshot else ():
         free = (gpu.memory_total - gpu.memory_used) / 2**30
-        lines.append(("$text-muted", _("{name}, {free:.0f} GiB free.").format(name=gpu.name, free=free)))
+        lines.append(("$dim", _("{name}, {free:.0f} GiB free.").format(name=gpu.name, free=free)))
     return lines

@@ -26,13 +26,13 @@ def status(state: str) -> Status:
     """The status of a track, a run, the watcher or a decision, in the language in use."""
     known = {
         # tracks
-        "waiting": Status("·", _("waiting"), "$text-muted"),
+        "waiting": Status("·", _("waiting"), "$dim"),
         "working": Status("▸", _("in work"), "$text-accent"),
         "ready": Status("■", _("ready"), "$text-success"),
         "failed": Status("×", _("failed"), "$text-error"),
         "missing": Status("?", _("missing"), "$text-warning"),
         # runs
-        "queued": Status("·", _("queued"), "$text-muted"),
+        "queued": Status("·", _("queued"), "$dim"),
         "running": Status("▸", _("running"), "$text-accent"),
         "paused": Status("‖", _("paused"), "$text-warning"),
         "done": Status("■", _("done"), "$text-success"),
@@ -42,13 +42,13 @@ def status(state: str) -> Status:
         "watching": Status("■", _("watching"), "$text-success"),
         "elsewhere": Status("□", _("watched elsewhere"), "$text-warning"),
         "unwatched": Status("×", _("not watched"), "$text-error"),
-        "starting": Status("·", _("starting"), "$text-muted"),
+        "starting": Status("·", _("starting"), "$dim"),
         # decisions
-        "open": Status("·", _("open"), "$text-muted"),
+        "open": Status("·", _("open"), "$dim"),
         "label": Status("■", _("labelled"), "$text-success"),
         "skip": Status("»", _("skipped"), "$text-warning"),
         "flag": Status("!", _("flagged"), "$text-warning"),
         "reject": Status("×", _("rejected"), "$text-error"),
         "new": Status("+", _("new"), "$text-accent"),
     }
-    return known.get(state) or Status("?", state, "$text-muted")
+    return known.get(state) or Status("?", state, "$dim")

@@ -69,7 +69,7 @@ class AcceptScreen(ModalScreen[float | None], inherit_bindings=False):
             )
         ]
         if self._pairs is None:
-            lines.append(Content.styled(_("Counting…"), "$text-muted"))
+            lines.append(Content.styled(_("Counting…"), "$dim"))
         else:
             count = len(self._pairs)
             lines.append(
@@ -88,7 +88,7 @@ class AcceptScreen(ModalScreen[float | None], inherit_bindings=False):
             # The least sure ones are those worth a look.
             for track, genre in self._pairs[-SAMPLES:]:
                 name = fit_middle(visible(Path(self._names.get(track, "?"))), 44)
-                lines.append(Content.styled(f"  {pad(name, 46)}{visible(genre)}", "$text-muted"))
+                lines.append(Content.styled(f"  {pad(name, 46)}{visible(genre)}", "$dim"))
         self.query_one("#accept-body", Static).update(Content("\n").join(lines))
 
     def action_change(self, direction: int) -> None:

@@ -262,11 +262,7 @@ class GenerateScreen(Page):
     def _paint_prompt(self) -> None:
         key = (f"{self.app.keys.name('generate.prompt')} ", "bold $footer-key-foreground")
         prompt = str(self.values["prompt"])
-        text = (
-            (visible(prompt), "")
-            if prompt
-            else (_("anything; write what it should sound like"), "$text-muted")
-        )
+        text = (visible(prompt), "") if prompt else (_("anything; write what it should sound like"), "$dim")
         self.query_one("#generate-prompt", Static).update(Content.assemble(key, text), layout=False)
 
     def _paint_licence(self) -> None:
@@ -277,7 +273,7 @@ class GenerateScreen(Page):
             if "NC" in model.licence:
                 words += " " + _("(not for commerce)")
             words += f"\n{visible(model.detail)}"
-        self.query_one("#generate-licence", Static).update(Content.styled(words, "$text-muted"), layout=False)
+        self.query_one("#generate-licence", Static).update(Content.styled(words, "$dim"), layout=False)
 
     def _paint_clip(self) -> None:
         clip, wave = self._current, self.query_one(Waveform)
@@ -287,7 +283,7 @@ class GenerateScreen(Page):
             recipe.update("", layout=False)
             return
         recipe.update(
-            Content.styled(fit(generating.recipe_line(clip), self.size.width), "$text-muted"), layout=False
+            Content.styled(fit(generating.recipe_line(clip), self.size.width), "$dim"), layout=False
         )
         if self._peaks is not None and self._peaks[0] == clip.path:
             wave.show(self._peaks[1])
@@ -299,7 +295,7 @@ class GenerateScreen(Page):
         line = self.query_one("#generate-progress", Static)
         moved = self._progress
         if moved is None:
-            line.update(Content.styled(self._word, "$text-muted"), layout=False)
+            line.update(Content.styled(self._word, "$dim"), layout=False)
             return
         if not moved.total:
             line.update(Content.styled(_("Loading the model…"), "$text-accent"), layout=False)
@@ -321,8 +317,8 @@ class GenerateScreen(Page):
         when = pad(ago(clip.made, time.time()), 11, right=True)
         length = pad(clock(clip.duration), 6, right=True)
         room = max(6, width - 19)
-        text = (pad(visible(prompt), room), "") if prompt else (pad(_("anything"), room), "$text-muted")
-        return Content.assemble(" ", text, (f"{length}{when}", "$text-muted"))
+        text = (pad(visible(prompt), room), "") if prompt else (pad(_("anything"), room), "$dim")
+        return Content.assemble(" ", text, (f"{length}{when}", "$dim"))
 
     def _empty(self) -> str:
         return _("No clips yet. {key} makes one.").format(key=self.app.keys.name("generate.start"))

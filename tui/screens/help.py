@@ -60,7 +60,7 @@ class HelpScreen(ModalScreen[None], inherit_bindings=False):
             Content(""),
             Content.styled(
                 _("Other keys: interface.keys in the configuration, as in “label.accept” = “y,enter”."),
-                "$text-muted",
+                "$dim",
             ),
         ]
         return lines
@@ -82,7 +82,7 @@ class HelpScreen(ModalScreen[None], inherit_bindings=False):
                     " ",
                     (pad(keys, KEYS_WIDTH), "$footer-key-foreground"),
                     item.help,
-                    ("  " + item.id, "$text-disabled"),
+                    ("  " + item.id, "$faint"),
                 )
             )
         return lines

@@ -13,7 +13,7 @@ from assistant.i18n import _, ngettext
 from tui.next_step import Step, next_step
 from tui.screens.page import Page, page_bindings
 from tui.snapshot import GenreCount, Snapshot
-from tui.text import ago, bar, fit, pad, size, span, visible
+from tui.text import ago, bar, fit, len_cells, pad, size, span, visible
 from tui.vocabulary import status
 from tui.widgets.header import home_short
 
@@ -42,9 +42,7 @@ class HomeScreen(Page):
         self.query_one("#home-now").border_title = _("Now")
         self.query_one("#home-next").border_title = _("Next")
         if self.app.snapshot is None:
-            self.query_one("#home-folder", Static).update(
-                Content.styled(_("Reading the folder…"), "$text-muted")
-            )
+            self.query_one("#home-folder", Static).update(Content.styled(_("Reading the folder…"), "$dim"))
 
     def on_resize(self) -> None:
         if self.app.snapshot is not None:
@@ -80,7 +78,7 @@ class HomeScreen(Page):
             words = ngettext("and {count} more genre", "and {count} more genres", len(rest)).format(
                 count=len(rest)
             )
-            lines.append(Content.styled(words, "$text-muted"))
+            lines.append(Content.styled(words, "$dim"))
         tracks = ngettext("{count} track", "{count} tracks", snapshot.tracks).format(count=snapshot.tracks)
         total = [tracks, _("{time} ready").format(time=span(snapshot.seconds))]
         if snapshot.clips:
@@ -101,20 +99,20 @@ class HomeScreen(Page):
         room = max(4, width - name - 15)
         style = "$warning" if unlabelled else "$primary"
         return Content.assemble(
-            (pad(visible(genre.name), name), "" if genre.tracks else "$text-disabled"),
-            (pad(str(genre.tracks), 5, right=True), "" if genre.tracks else "$text-disabled"),
+            (pad(visible(genre.name), name), "" if genre.tracks else "$faint"),
+            (pad(str(genre.tracks), 5, right=True), "" if genre.tracks else "$faint"),
             " ",
             (pad(bar(genre.tracks / most, room), room), style),
-            (pad(span(genre.seconds) if genre.seconds else "", 8, right=True), "$text-muted"),
+            (pad(span(genre.seconds) if genre.seconds else "", 8, right=True), "$dim"),
         )
 
     def _now(self, snapshot: Snapshot, width: int) -> Content:
         feed = self.bridge.feed
         lines = [status(feed.state).content()]
         if feed.state in ("elsewhere", "unwatched") and feed.problem[0]:
-            lines.append(Content.styled(visible(feed.problem[0]), "$text-muted"))
+            lines.append(Content.styled(visible(feed.problem[0]), "$dim"))
         elif feed.working:
-            lines.append(Content.styled(fit(visible(feed.working), width), "$text-muted"))
+            lines.append(Content.styled(fit(visible(feed.working), width), "$dim"))
         if snapshot.classifier is not None:
             _version, accuracy, chance = snapshot.classifier
             lines.append(
@@ -126,7 +124,7 @@ class HomeScreen(Page):
             )
         lines.append(Content(""))
         if not snapshot.runs:
-            lines.append(Content.styled(_("No runs yet."), "$text-muted"))
+            lines.append(Content.styled(_("No runs yet."), "$dim"))
         for run in snapshot.runs[:RUNS_SHOWN]:
             state = status(run.state)
             if run.live:
@@ -135,13 +133,14 @@ class HomeScreen(Page):
                     detail += "  " + _("loss {loss:.3f}").format(loss=run.loss)
             else:
                 detail = ago(run.ended or run.created, time.time())
+            room = width - len_cells(state.word) - len_cells(detail) - 6
             lines.append(
                 Content.assemble(
                     (f"{state.mark} ", state.style),
-                    fit(visible(run.name), max(8, width - 28)),
+                    fit(visible(run.name), max(6, room)),
                     "  ",
                     (state.word, state.style),
-                    ("  " + detail, "$text-muted"),
+                    (f"  {detail}", "$dim"),
                 )
             )
         if snapshot.gpus:
@@ -149,9 +148,7 @@ class HomeScreen(Page):
         for gpu in snapshot.gpus[:2]:
             use = "" if gpu.utilisation is None else f"{gpu.utilisation}%  "
             memory = f"{size(gpu.memory_used)} / {size(gpu.memory_total)}"
-            lines.append(
-                Content.assemble(fit(gpu.name, max(8, width - 28)), (f"  {use}{memory}", "$text-muted"))
-            )
+            lines.append(Content.assemble(fit(gpu.name, max(8, width - 28)), (f"  {use}{memory}", "$dim")))
         return Content("\n").join(lines)
 
     def action_next(self) -> None:

@@ -121,7 +121,7 @@ class IntakeScreen(Page):
         feed = self.bridge.feed
         parts = [status(feed.state).content()]
         if feed.state in ("elsewhere", "unwatched") and feed.problem[0]:
-            parts.append(Content.styled(visible(" ".join(feed.problem)), "$text-muted"))
+            parts.append(Content.styled(visible(" ".join(feed.problem)), "$dim"))
         snapshot = self.app.snapshot
         if snapshot is not None:
             for state in ("waiting", "working", "ready", "failed"):
@@ -130,7 +130,7 @@ class IntakeScreen(Page):
                 if number or state == "ready":
                     parts.append(Content.styled(f"{shown.mark} {number} {shown.word}", shown.style))
         if feed.working:
-            parts.append(Content.styled(fit_middle(visible(feed.working), 30), "$text-muted"))
+            parts.append(Content.styled(fit_middle(visible(feed.working), 30), "$dim"))
         line = self.query_one("#intake-watch", Static)
         line.update(Content("  ").join(parts), layout=False)
 
@@ -159,14 +159,14 @@ class IntakeScreen(Page):
                 " ",
                 name,
                 (reason, "$text-error"),
-                (when, "$text-muted"),
+                (when, "$dim"),
             )
         return Content.assemble(
             " ",
             (f"{shown.mark} {state}", shown.style),
             " ",
             pad(fit_middle(name, room), room),
-            (middle + when, "$text-muted"),
+            (middle + when, "$dim"),
         )
 
     def _empty(self) -> str:

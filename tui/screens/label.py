@@ -17,7 +17,7 @@ from tui.actions import DIGITS
 from tui.labelling import OPEN, ORDERS, LabelSession
 from tui.messages import Accepted, Decided, DetailsRead, Failed, QueueRead, Undone
 from tui.screens.page import Page, page_bindings
-from tui.text import bar, clock, fit, fit_middle, pad, span, visible
+from tui.text import bar, clock, fit, fit_middle, len_cells, pad, span, visible
 from tui.vocabulary import status
 from tui.widgets.form import Option
 from tui.widgets.rows import RowList
@@ -31,6 +31,7 @@ GUARD_SECONDS = 0.15
 """A key this soon after an item was painted was meant for the one before it."""
 GUARDED = {"label.accept", "label.genre", "label.skip", "label.flag", "label.reject", "label.all"}
 PROPOSALS_SHOWN = 3
+DIGITS_IN_ROW = 5
 PREFETCHED = 3
 DETAILS_KEPT = 64
 PEAKS_WIDTH = 240
@@ -335,7 +336,7 @@ class LabelScreen(Page):
             facts.update(
                 Content.styled(
                     _("Tracks in {folder} come here.").format(folder=self.app.settings.library.unlabelled),
-                    "$text-muted",
+                    "$dim",
                 ),
                 layout=False,
             )
@@ -355,7 +356,7 @@ class LabelScreen(Page):
         facts.update(
             Content.styled(
                 fit("  ".join(part for part in (clock(track.duration), who, folder) if part), width),
-                "$text-muted",
+                "$dim",
             ),
             layout=False,
         )
@@ -372,7 +373,7 @@ class LabelScreen(Page):
             caption.update("", layout=False)
         else:
             wave.show(details.peaks, visible(details.problem))
-            caption.update(Content.styled(visible(details.caption), "$text-muted"), layout=False)
+            caption.update(Content.styled(visible(details.caption), "$dim"), layout=False)
 
     def _paint_proposals(self) -> None:
         box = self.query_one("#label-proposals", Static)
@@ -385,7 +386,7 @@ class LabelScreen(Page):
             words = _("No proposal yet. Give a genre with a digit, or {key} for any.").format(
                 key=self.app.keys.name("label.genre")
             )
-            box.update(Content.styled(words, "$text-muted"), layout=False)
+            box.update(Content.styled(words, "$dim"), layout=False)
             return
         room = max(6, box.size.width - 28)
         lines = []
@@ -403,12 +404,24 @@ class LabelScreen(Page):
         box.update(Content("\n").join(lines), layout=False)
 
     def _paint_digits(self) -> None:
-        parts = []
-        for genre in self.session.genres[: len(DIGITS)]:
-            parts.append(
-                Content.assemble((self._digit_of(genre), "$footer-key-foreground"), f"\u00a0{visible(genre)}")
-            )
-        self.query_one("#label-digits", Static).update(Content("  ").join(parts), layout=False)
+        genres = self.session.genres[: len(DIGITS)]
+        box = self.query_one("#label-digits", Static)
+        rows = [genres[first : first + DIGITS_IN_ROW] for first in range(0, len(genres), DIGITS_IN_ROW)]
+        most = max(4, box.size.width // DIGITS_IN_ROW * 2)
+        widths = [
+            min(most, max(len_cells(visible(row[place])) for row in rows if place < len(row)))
+            for place in range(len(rows[0]) if rows else 0)
+        ]
+        lines = []
+        for row in rows:
+            cells = [
+                Content.assemble(
+                    (self._digit_of(genre), "$footer-key-foreground"), " ", pad(visible(genre), width)
+                )
+                for genre, width in zip(row, widths, strict=False)
+            ]
+            lines.append(Content("  ").join(cells))
+        box.update(Content("\n").join(lines), layout=False)
 
     def _paint_word(self) -> None:
         session = self.session
@@ -430,12 +443,11 @@ class LabelScreen(Page):
         if pace and left:
             parts.append(_("{time} left").format(time=span(pace * left)))
         new = self._new_files(self.app.snapshot)
-        line = Content.styled(" · ".join(parts), "$text-muted")
+        line = Content.styled(" · ".join(parts), "$dim")
         if new:
             words = ngettext("{count} new", "{count} new", new).format(count=new)
             line = Content.assemble(line, "  ", (f"{self.app.keys.name('label.reload')} {words}", "$accent"))
-        if self._word:
-            line = Content.assemble((self._word, "bold"), "  ", line)
+        line = Content.assemble((self._word, "bold"), "\n", line)
         self.query_one("#label-word", Static).update(line, layout=False)
 
     def _queue_line(self, item: QueueItem, width: int) -> Content:
@@ -450,9 +462,9 @@ class LabelScreen(Page):
             (f"{shown.mark} ", shown.style),
             (
                 pad(fit_middle(visible(item.track.path.name), room), room),
-                "" if action == OPEN else "$text-muted",
+                "" if action == OPEN else "$dim",
             ),
-            (f" {right}", "$text-muted"),
+            (f" {right}", "$dim"),
         )
 
     def _empty(self) -> str:

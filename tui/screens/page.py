@@ -35,6 +35,9 @@ class Page(Screen[None], inherit_bindings=False):
     SCOPE = ""
     app: MusicHelperApp
 
+    idle_actions: frozenset[str] = frozenset()
+    """Actions that the line of keys leaves out, because they do nothing at the moment."""
+
     def compose(self) -> ComposeResult:
         yield Header()
         with Container(id="body"):

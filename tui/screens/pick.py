@@ -15,8 +15,8 @@ from textual.widgets import Input, Static
 
 from assistant.i18n import _
 from tui.actions import bindings_of
-from tui.text import fit, pad, visible
-from tui.widgets.form import Option, len_cells
+from tui.text import fit, len_cells, pad, visible
+from tui.widgets.form import Option
 from tui.widgets.keybar import KeyBar
 from tui.widgets.rows import RowList
 
@@ -83,7 +83,7 @@ class PickScreen(ModalScreen[Any], inherit_bindings=False):
             " ",
             mark,
             pad(visible(option.label), label),
-            (fit(visible(option.detail), max(0, width - label - 4)), "$text-muted"),
+            (fit(visible(option.detail), max(0, width - label - 4)), "$dim"),
         )
 
     def _narrow(self, text: str) -> None:

@@ -152,7 +152,7 @@ class RunsScreen(Page):
             (f"{state.mark} {pad(state.word, 8)}", state.style),
             " ",
             pad(visible(run.name), room),
-            (when, "$text-muted"),
+            (when, "$dim"),
         )
 
     def _empty(self) -> str:

@@ -59,7 +59,7 @@ class SettingsScreen(Page):
         ]
         lines: list[Content] = []
         for name, value in facts:
-            lines += [Content.styled(name, "$text-muted"), Content(value), Content("")]
+            lines += [Content.styled(name, "$dim"), Content(value), Content("")]
         save = self.app.keys.name("settings.save")
         lines += [
             Content.assemble(
@@ -67,7 +67,7 @@ class SettingsScreen(Page):
             ),
             Content.styled(
                 _("All other settings, and keys, are in that file; the program's config.toml explains each."),
-                "$text-muted",
+                "$dim",
             ),
         ]
         self.query_one("#settings-facts", Static).update(Content("\n").join(lines))

@@ -16,12 +16,17 @@ from tui.messages import ModelsRead, RunFollowed
 from tui.screens.page import Page, page_bindings
 from tui.screens.runs import ask_run
 from tui.widgets.form import Field, Form
+from tui.widgets.keybar import KeyBar
 from tui.widgets.run_panel import RunPanel
 
 if TYPE_CHECKING:
     from assistant.musicgen.models import ModelInfo
     from tui.following import RunView
     from tui.snapshot import Snapshot
+
+
+FORM_ACTIONS = frozenset({"train.start", "train.preset"})
+RUN_ACTIONS = frozenset({"train.hold", "train.save", "train.stop"})
 
 
 class TrainScreen(Page):
@@ -78,6 +83,7 @@ class TrainScreen(Page):
 
     def action_start(self) -> None:
         if self._shows_run:
+            # What would start must be seen first.
             self._show_pane(False)
             return
         self.bridge.start_finetune(self.app, training_form.spec_values(self.values))
@@ -144,6 +150,8 @@ class TrainScreen(Page):
 
     def _show_pane(self, run: bool) -> None:
         self._shows_run = run
+        self.idle_actions = FORM_ACTIONS if run else RUN_ACTIONS
+        self.query_one(KeyBar).refresh()
         self.query_one("#train-form-pane").display = not run
         self.query_one("#train-run-pane").display = run
         if run:
@@ -164,7 +172,7 @@ class TrainScreen(Page):
         ]
         model = next((one for one in self._models if one.name == self.values["model"]), None)
         if model is not None:
-            lines += [Content(""), Content(model.detail), Content.styled(model.licence, "$text-muted")]
+            lines += [Content(""), Content(model.detail), Content.styled(model.licence, "$dim")]
         start = _("starts it; it goes on when you leave.")
         lines += [
             Content(""),

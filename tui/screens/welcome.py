@@ -61,11 +61,11 @@ class WelcomeScreen(Screen[None], inherit_bindings=False):
         library = self.app.settings.library
         explanation = _(
             "A library is a folder of music with a folder for each genre ({genres}), and {unlabelled} for "
-            "what you do not know yet. musichelper writes WAV files and captions beside your files and keeps its "
-            "notes in .musichelper. It never changes or deletes a file of yours."
+            "what you do not know yet. musichelper writes WAV files and captions beside your files and "
+            "keeps its notes in .musichelper. It never changes or deletes a file of yours."
         ).format(genres=", ".join(library.genres), unlabelled=library.unlabelled)
         self.query_one("#welcome-words", Static).update(
-            Content.assemble((words, "bold"), "\n\n", (explanation, "$text-muted"))
+            Content.assemble((words, "bold"), "\n\n", (explanation, "$dim"))
         )
         self._show()
         self.query_one(RowList).focus()
@@ -94,7 +94,7 @@ class WelcomeScreen(Screen[None], inherit_bindings=False):
             words = _("Use {folder}") if folder.is_dir() else _("Make {folder}")
             return Content(" " + words.format(folder=name))
         count = ngettext("{count} music file", "{count} music files", files).format(count=files)
-        return Content.assemble(" ", _("Use {folder}").format(folder=name), "  ", (count, "$text-muted"))
+        return Content.assemble(" ", _("Use {folder}").format(folder=name), "  ", (count, "$dim"))
 
     @on(FoldersFound)
     def _folders_found(self, event: FoldersFound) -> None:

@@ -11,7 +11,7 @@ from textual.message import Message
 
 from assistant.i18n import _
 from tui.actions import bindings_of
-from tui.text import fit, pad, visible
+from tui.text import fit, len_cells, pad, visible
 from tui.widgets.rows import RowList
 
 Kind = Literal["text", "whole", "number", "choice", "choices"]
@@ -39,6 +39,8 @@ class Field:
     least: float = 0.0
     empty: str = ""
     """Shown for an empty value."""
+    zero: str = ""
+    """Shown for the number 0."""
     help: str = ""
     history: Sequence[str] = field(default=())
     """Earlier values of a text."""
@@ -90,9 +92,9 @@ class Form(RowList[Field], inherit_bindings=False):
         room = width - label - 5
         return Content.assemble(
             " ",
-            (pad(one.label, label), "$text-muted"),
+            (pad(one.label, label), "$dim"),
             ("‹ " if arrows else "  ", "$footer-key-foreground"),
-            (fit(value, room), "" if known else "$text-muted"),
+            (fit(value, room), "" if known else "$dim"),
             (" ›" if arrows else "", "$footer-key-foreground"),
         )
 
@@ -105,6 +107,8 @@ class Form(RowList[Field], inherit_bindings=False):
             return (", ".join(visible(item) for item in value), True) if value else (one.empty, False)
         if value is None or value == "":
             return one.empty, False
+        if value == 0 and one.zero:
+            return one.zero, False
         return (f"{value:g}" if isinstance(value, float) else visible(str(value))), True
 
     # Keys
@@ -183,10 +187,3 @@ def problem(one: Field, text: str) -> str:
         if not one.least <= value < float("inf"):
             return _("This must be {least:g} or more.").format(least=one.least)
     return ""
-
-
-def len_cells(text: str) -> int:
-    """Width on the screen."""
-    from rich.cells import cell_len
-
-    return cell_len(text)

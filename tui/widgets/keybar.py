@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -41,14 +42,20 @@ class KeyBar(Widget):
 
     def render(self) -> Content:
         keys = self.app.keys
-        shown = [item for scope in self._scopes for item in actions_of(scope) if item.footer]
+        hidden: Container[str] = getattr(self.screen, "idle_actions", ())
+        shown = [
+            item
+            for scope in self._scopes
+            for item in actions_of(scope)
+            if item.footer and item.id not in hidden
+        ]
         if self.screen.focused is not None and self.screen.focused.has_class("form"):
             shown = [item for item in actions_of("form") if item.footer] + shown
         always = [item for name in self._always for item in actions_of("app") if item.id == name]
 
         def draw(item: Action) -> Content:
             return Content.assemble(
-                " ", (keys.name(item.id), "bold $footer-key-foreground"), (f" {item.label} ", "$text-muted")
+                " ", (keys.name(item.id), "bold $footer-key-foreground"), (f" {item.label} ", "$dim")
             )
 
         end = Content("").join([draw(item) for item in always])

@@ -36,9 +36,9 @@ class LossPlot(Container):
     LossPlot { height: 1fr; min-height: 5; }
     LossPlot PlotWidget { background: transparent; }
     LossPlot PlotWidget > .plot--axis { color: $border; }
-    LossPlot PlotWidget > .plot--tick { color: $text-muted; text-style: none; }
-    LossPlot PlotWidget > .plot--label { color: $text-muted; text-style: none; }
-    LossPlot PlotWidget #legend { border: none; background: $background; color: $text-muted; }
+    LossPlot PlotWidget > .plot--tick { color: $dim; text-style: none; }
+    LossPlot PlotWidget > .plot--label { color: $dim; text-style: none; }
+    LossPlot PlotWidget #legend { border: none; background: $background; color: $dim; }
     """
 
     def __init__(self) -> None:
@@ -46,8 +46,8 @@ class LossPlot(Container):
         self._plot: PlotWidget | None = None
         self._shown: tuple[int, float, int] | None = None
 
-    def show(self, raw: Points, smooth: Points, validation: Points) -> None:
-        """Show these curves; nothing is drawn where nothing has changed."""
+    def show(self, raw: Points, smooth: Points, validation: Points, steps: int | None = None) -> None:
+        """Show these curves on the way to `steps`; nothing is drawn where nothing has changed."""
         if not raw and not validation:
             self._clear()
             return
@@ -58,9 +58,9 @@ class LossPlot(Container):
         if self._plot is None:
             self._plot = _new_plot()
             self.mount(self._plot)
-            self.call_after_refresh(self._draw, raw, smooth, validation)
+            self.call_after_refresh(self._draw, raw, smooth, validation, steps)
         else:
-            self._draw(raw, smooth, validation)
+            self._draw(raw, smooth, validation, steps)
 
     def _clear(self) -> None:
         if self._plot is not None:
@@ -68,13 +68,14 @@ class LossPlot(Container):
             self._plot = None
         self._shown = None
 
-    def _draw(self, raw: Points, smooth: Points, validation: Points) -> None:
+    def _draw(self, raw: Points, smooth: Points, validation: Points, steps: int | None) -> None:
         from textual_plot import HiResMode
 
         plot = self._plot
         if plot is None:
             return
         colours = self._colours()
+        plot.margin_left, plot.margin_top, plot.margin_bottom = 7, 0, 3
         plot.clear()
         most = max(20, 2 * self.size.width)
         label = _("each step")
@@ -88,6 +89,8 @@ class LossPlot(Container):
         if validation:
             x, y = zip(*thin(validation, most), strict=True)
             plot.scatter(x, y, marker="◆", marker_style=colours["validation"], label=_("held out"))
+        last = max((points[-1][0] for points in (raw, validation) if points), default=1.0)
+        plot.set_xlimits(0, max(last, steps or 0) * 1.02)
         plot.set_xlabel(_("step"))
         plot.show_legend()
 
@@ -114,7 +117,4 @@ def _new_plot() -> PlotWidget:
 
         BINDINGS: ClassVar[list[BindingType]] = []
 
-    plot = QuietPlot(allow_pan_and_zoom=False)
-    plot.margin_left = 7
-    plot.margin_top = 0
-    return plot
+    return QuietPlot(allow_pan_and_zoom=False)

@@ -126,8 +126,8 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
             if index == self.cursor and (self.has_focus or self.always_marked):
                 style += Style.parse(CURSOR_STYLE, self.app.theme_variables)
         elif y == 0 and not self._rows:
-            content = Content.styled(self._empty(), "$text-muted")
+            content = Content.styled(self._empty(), "$dim")
         else:
             return Strip.blank(width, style.rich_style)
-        strips = Visual.to_strips(self, content.truncate(width), width, 1, style)
+        strips = Visual.to_strips(self, content.truncate(width), width, 1, style, pad=True)
         return strips[0] if strips else Strip.blank(width, style.rich_style)

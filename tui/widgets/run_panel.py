@@ -24,7 +24,7 @@ class RunPanel(Vertical):
 
     DEFAULT_CSS = """
     RunPanel { height: 1fr; }
-    RunPanel #run-head { height: 4; }
+    RunPanel #run-head { height: 4; text-wrap: nowrap; text-overflow: ellipsis; }
     RunPanel #run-notes { height: auto; max-height: 4; }
     """
 
@@ -38,13 +38,13 @@ class RunPanel(Vertical):
         head, notes = self.query_one("#run-head", Static), self.query_one("#run-notes", Static)
         plot = self.query_one(LossPlot)
         if view is None:
-            head.update(Content.styled(empty, "$text-muted"), layout=False)
+            head.update(Content.styled(empty, "$dim"), layout=False)
             notes.update("")
             plot.show([], [], [])
             return
         width = max(30, self.size.width)
         head.update(Content("\n").join(self._head(view, width)), layout=False)
-        plot.show(view.raw, view.smooth, view.validation)
+        plot.show(view.raw, view.smooth, view.validation, view.run.steps)
         notes.update(Content("\n").join(self._notes(view, width)))
 
     def _head(self, view: RunView, width: int) -> list[Content]:
@@ -53,8 +53,8 @@ class RunPanel(Vertical):
         kind = {"finetune": _("fine-tune"), "classifier": _("classifier")}.get(run.kind, run.kind)
         first = Content.assemble(
             (f"{state.mark} {state.word}  ", f"bold {state.style}"),
-            (fit(visible(run.name), width - 40), "bold"),
-            (f"  {kind}  {run.device}", "$text-muted"),
+            (fit(visible(run.name), max(12, width - 34)), "bold"),
+            (f"  {kind}  {run.device}", "$dim"),
         )
         if view.phase is not None and run.live:
             word, done, total = view.phase
@@ -82,14 +82,14 @@ class RunPanel(Vertical):
         lines = []
         if run.error:
             lines.append(Content.styled(fit(visible(run.error.get("title", "")), width), "$text-error"))
-            lines.append(Content.styled(fit(visible(run.error.get("hint", "")), width), "$text-muted"))
+            lines.append(Content.styled(fit(visible(run.error.get("hint", "")), width), "$dim"))
         if run.model and run.state in ("done", "stopped"):
             lines.append(
                 Content.assemble((_("Made: {model}").format(model=visible(run.model)), "$text-success"))
             )
         for moment, words in view.notes[-NOTES_SHOWN:]:
             when = time.strftime("%H:%M:%S", time.localtime(moment))
-            lines.append(Content.styled(fit(f"{when} {visible(words)}", width), "$text-muted"))
+            lines.append(Content.styled(fit(f"{when} {visible(words)}", width), "$dim"))
         return lines
 
 
@@ -98,18 +98,18 @@ def _numbers(view: RunView) -> list[Content]:
     numbers = []
     if run.loss is not None:
         smooth = view.smooth[-1][1] if view.smooth else run.loss
-        numbers.append(Content.assemble((_("loss") + " ", "$text-muted"), f"{smooth:.3f}"))
+        numbers.append(Content.assemble((_("loss") + " ", "$dim"), f"{smooth:.3f}"))
     if run.valid_loss is not None:
-        numbers.append(Content.assemble((_("held out") + " ", "$text-muted"), f"{run.valid_loss:.3f}"))
+        numbers.append(Content.assemble((_("held out") + " ", "$dim"), f"{run.valid_loss:.3f}"))
     accuracy = run.results.get("accuracy")
     if isinstance(accuracy, (int, float)):
         chance = run.results.get("chance") or 0.0
         words = _("{accuracy:.0%} right, chance {chance:.0%}").format(accuracy=accuracy, chance=chance)
         numbers.append(Content(words))
-    if view.learning_rate is not None:
-        numbers.append(Content.assemble((_("rate") + " ", "$text-muted"), f"{view.learning_rate:.1e}"))
     if view.tokens_per_second is not None:
         numbers.append(Content(_("{count:,.0f} tokens/s").format(count=view.tokens_per_second)))
+    if view.learning_rate is not None:
+        numbers.append(Content.assemble((_("rate") + " ", "$dim"), f"{view.learning_rate:.1e}"))
     return numbers
 
 
@@ -122,7 +122,7 @@ def _machine(view: RunView, width: int) -> Content:
             use = "" if gpu.utilisation is None else f" {gpu.utilisation}%"
             heat = "" if gpu.temperature is None else f" {gpu.temperature}°C"
             parts.append(f"{gpu.name}{use} {size(gpu.memory_used)}/{size(gpu.memory_total)}{heat}")
-    return Content.styled(fit("  ".join(parts), width), "$text-muted")
+    return Content.styled(fit("  ".join(parts), width), "$dim")
 
 
 def phase_word(word: str) -> str:

@@ -27,6 +27,16 @@ def outline(peaks: Sequence[tuple[float, float]], height: int) -> list[str]:
     ]
 
 
+def squeeze(peaks: Sequence[tuple[float, float]], width: int) -> list[tuple[float, float]]:
+    """As many columns as there is room for; several become one by their extremes."""
+    columns = []
+    for x in range(width):
+        first = x * len(peaks) // width
+        part = peaks[first : max(first + 1, (x + 1) * len(peaks) // width)]
+        columns.append((min(low for low, _high in part), max(high for _low, high in part)))
+    return columns
+
+
 class Waveform(Widget):
     """Waveform with the part that was heard in another colour."""
 
@@ -49,8 +59,8 @@ class Waveform(Widget):
     def render(self) -> Content:
         width, height = self.size
         if not self._peaks or not width or not height:
-            return Content.styled(fit(self._words, width), "$text-muted")
-        columns = [self._peaks[x * len(self._peaks) // width] for x in range(width)]
+            return Content.styled(fit(self._words, width), "$dim")
+        columns = squeeze(self._peaks, width)
         heard = round(self.share * width)
         lines = []
         for line in outline(columns, height):
