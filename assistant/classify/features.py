@@ -56,15 +56,15 @@ def extract(source: Source, segment_seconds: float, cache: Path | None) -> Featu
 
     Raises `FileError` for a file that cannot be read, is shorter than a segment, or is silent.
     """
-    kept = _cache_path(source, segment_seconds, cache)
+    if cache is None or source.content is None:
+        return _compute(source.path, segment_seconds)
+    kept = cached_features(source.content, segment_seconds, cache)
     if kept is not None:
-        features = _load(kept, segment_seconds)
-        if features is not None:
-            return features
+        return kept
     features = _compute(source.path, segment_seconds)
-    if kept is not None:
-        with whole_file(kept) as temporary, temporary.open("wb") as file:
-            np.save(file, features)
+    path = _cache_path(source.content, segment_seconds, cache)
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.save(file, features)
     return features
 
 
@@ -96,19 +96,18 @@ def extract_all(
             pool.shutdown(cancel_futures=True)
 
 
-def _cache_path(source: Source, segment_seconds: float, cache: Path | None) -> Path | None:
-    if cache is None or source.content is None:
-        return None
-    return cache / f"{source.content}-mfcc{FEATURES_VERSION}-{segment_seconds:g}s.npy"
-
-
-def _load(path: Path, segment_seconds: float) -> Features | None:
+def cached_features(content: str, segment_seconds: float, cache: Path) -> Features | None:
+    """The features kept for a content hash, or None where there are none that can be used."""
     try:
-        features: Features = np.load(path, allow_pickle=False)
+        features: Features = np.load(_cache_path(content, segment_seconds, cache), allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None  # absent or damaged: made again
     expected = (frames_per_segment(segment_seconds), COEFFICIENTS, 1)
     return features if features.dtype == np.float16 and features.shape[1:] == expected else None
+
+
+def _cache_path(content: str, segment_seconds: float, cache: Path) -> Path:
+    return cache / f"{content}-mfcc{FEATURES_VERSION}-{segment_seconds:g}s.npy"
 
 
 def _compute(path: Path, segment_seconds: float) -> Features:

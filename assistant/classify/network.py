@@ -28,7 +28,7 @@ PREDICTION_BATCH = 256
 DRAWN_PER_TRACK = 10
 """Segments of each track in an epoch, drawn anew each time; a 30 s track has so many without overlap."""
 FEWEST_BATCHES = 20
-"""In an epoch of a small library more are drawn, for the network needs a number of steps to learn."""
+"""A small library is drawn from again within an epoch: the network needs a number of steps to learn."""
 PATIENCE_SHARE = 0.2
 """Training stops when the validation loss has not fallen for this share of all epochs."""
 
@@ -164,16 +164,16 @@ def fit(
 
 
 def _draw(segments: Segments, batch_size: int, order: np.random.Generator) -> npt.NDArray[np.int64]:
-    """The segments of one epoch in a random order: about as many of each track."""
-    shuffled = order.permutation(len(segments.tracks))
-    tracks = segments.tracks[shuffled]
-    by_track = np.argsort(tracks, kind="stable")
-    firsts = np.searchsorted(tracks[by_track], tracks[by_track])
-    rank = np.empty(len(tracks), dtype=np.int64)
-    rank[by_track] = np.arange(len(tracks)) - firsts
-    number = len(np.unique(tracks))
-    drawn = max(DRAWN_PER_TRACK, -(-FEWEST_BATCHES * batch_size // number))
-    return shuffled[rank < drawn]
+    """The segments of one epoch in a random order: at most so many of each track, drawn anew."""
+    chosen: list[npt.NDArray[np.int64]] = []
+    while sum(map(len, chosen)) < max(1, FEWEST_BATCHES * batch_size):
+        shuffled = order.permutation(len(segments.tracks))
+        tracks = segments.tracks[shuffled]
+        by_track = np.argsort(tracks, kind="stable")
+        rank = np.empty(len(tracks), dtype=np.int64)
+        rank[by_track] = np.arange(len(tracks)) - np.searchsorted(tracks[by_track], tracks[by_track])
+        chosen.append(shuffled[rank < DRAWN_PER_TRACK])
+    return np.concatenate(chosen)
 
 
 def probabilities(network: Any, features: npt.NDArray[Any], standard: Standard) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -68,6 +69,8 @@ class Predictor:
     ) -> list[Prediction | FileError]:
         """For each (readable audio file, content hash or None), the prediction or what is wrong with it."""
         report = self.report()
+        if not sources:
+            return []
         request = {
             **features_request(self._library, [source(path, content) for path, content in sources]),
             "folder": str(version_folder(self._library, report.version)),
@@ -79,8 +82,14 @@ class Predictor:
         ]
 
 
-def predict(library: Library, files: Sequence[Path], on_event: OnEvent | None = None) -> list[Prediction]:
-    """Predict the genres of audio files, also of such outside the library.
+def predict(
+    library: Library,
+    files: Sequence[Path],
+    on_event: OnEvent | None = None,
+    *,
+    predictor: Predictor | None = None,
+) -> list[Prediction]:
+    """Predict the genres of audio files, also of such outside the library; a warm predictor saves time.
 
     A file that cannot be used is an event `{"event": "failed", "path", "reason", "hint"}`, and the
     rest go on; where none can be used, its `FileError` is raised.
@@ -94,7 +103,7 @@ def predict(library: Library, files: Sequence[Path], on_event: OnEvent | None = 
         if on_event:
             on_event({**event, "done": event["done"] + len(found), "total": len(files)})
 
-    with Predictor(library) as predictor:
+    with _lent(library, predictor) as predictor:
         predictor.report()
         found.update(zip(inside, predictor.predict(list(inside.values()), progress), strict=True))
         for start in range(0, len(outside), OUTSIDE_AT_ONCE):
@@ -147,12 +156,12 @@ def _predict_outside(
     return [result for result in results if result is not None]
 
 
-def propose(library: Library, on_event: OnEvent | None = None) -> int:
+def propose(library: Library, on_event: OnEvent | None = None, *, predictor: Predictor | None = None) -> int:
     """Write proposals for the ready tracks without a genre; returns how many are new.
 
     A track that has one of this version, made after its last change, is not heard again.
     """
-    with Predictor(library) as predictor:
+    with _lent(library, predictor) as predictor:
         version = predictor.report().version
         wanted = _without_proposal(library, version)
         if not wanted:
@@ -167,6 +176,10 @@ def propose(library: Library, on_event: OnEvent | None = None) -> int:
     ]
     library.ledger.set_proposals(proposals)
     return len(proposals)
+
+
+def _lent(library: Library, predictor: Predictor | None) -> AbstractContextManager[Predictor]:
+    return nullcontext(predictor) if predictor else Predictor(library)
 
 
 def _without_proposal(library: Library, version: str) -> list[Track]:
