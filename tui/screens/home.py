@@ -15,6 +15,7 @@ from tui.screens.page import Page, page_bindings
 from tui.snapshot import GenreCount, Snapshot
 from tui.text import ago, bar, fit, len_cells, pad, size, span, visible
 from tui.vocabulary import status
+from tui.widgets.drawn import Drawn
 from tui.widgets.header import home_short
 
 RUNS_SHOWN = 4
@@ -32,27 +33,19 @@ class HomeScreen(Page):
 
     def body(self) -> ComposeResult:
         with Container(id="home"):
-            yield Static(id="home-folder", classes="box")
+            yield Drawn(self._folder, id="home-folder", classes="box")
             with Vertical(id="home-right"):
                 yield Static(id="home-next", classes="box next")
-                yield Static(id="home-now", classes="box")
+                yield Drawn(self._now, id="home-now", classes="box")
 
     def fill(self) -> None:
         self.query_one("#home-folder").border_title = _("In the folder")
         self.query_one("#home-now").border_title = _("Now")
         self.query_one("#home-next").border_title = _("Next")
-        if self.app.snapshot is None:
-            self.query_one("#home-folder", Static).update(Content.styled(_("Reading the folder…"), "$dim"))
-
-    def on_resize(self) -> None:
-        if self.app.snapshot is not None:
-            self.call_after_refresh(self.show_snapshot, self.app.snapshot)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        folder = self.query_one("#home-folder", Static)
-        folder.update(self._folder(snapshot, max(20, folder.content_size.width)), layout=False)
-        now = self.query_one("#home-now", Static)
-        now.update(self._now(snapshot, max(20, now.content_size.width)), layout=False)
+        for drawn in self.query(Drawn):
+            drawn.refresh()
         self._step = next_step(snapshot, home_short(snapshot.root))
         self.query_one("#home-next", Static).update(
             Content.assemble(
@@ -61,7 +54,10 @@ class HomeScreen(Page):
             ),
         )
 
-    def _folder(self, snapshot: Snapshot, width: int) -> Content:
+    def _folder(self, width: int) -> Content:
+        snapshot = self.app.snapshot
+        if snapshot is None:
+            return Content.styled(_("Reading the folder…"), "$dim")
         genres = [*snapshot.genres, snapshot.unlabelled]
         most = max((genre.tracks for genre in genres), default=0) or 1
         # The screen has room for so many lines; the smallest genres are added up.
@@ -106,18 +102,21 @@ class HomeScreen(Page):
             (pad(span(genre.seconds) if genre.seconds else "", 8, right=True), "$dim"),
         )
 
-    def _now(self, snapshot: Snapshot, width: int) -> Content:
+    def _now(self, width: int) -> Content:
+        snapshot = self.app.snapshot
+        if snapshot is None:
+            return Content("")
         feed = self.bridge.feed
         lines = [status(feed.state).content()]
         if feed.state in ("elsewhere", "unwatched") and feed.problem[0]:
-            lines.append(Content.styled(visible(feed.problem[0]), "$dim"))
+            lines.append(Content.styled(fit(visible(feed.problem[0]), width), "$dim"))
         elif feed.working:
             lines.append(Content.styled(fit(visible(feed.working), width), "$dim"))
         if snapshot.classifier is not None:
             _version, accuracy, chance = snapshot.classifier
             lines.append(
                 Content(
-                    _("Classifier: {accuracy:.0%} right on held-out tracks (chance {chance:.0%})").format(
+                    _("Classifier: {accuracy:.0%} right, chance {chance:.0%}").format(
                         accuracy=accuracy, chance=chance
                     )
                 )

@@ -19,6 +19,7 @@ from tui.messages import Accepted, Decided, DetailsRead, Failed, QueueRead, Undo
 from tui.screens.page import Page, page_bindings
 from tui.text import bar, clock, fit, fit_middle, len_cells, pad, span, visible
 from tui.vocabulary import status
+from tui.widgets.drawn import Drawn
 from tui.widgets.form import Option
 from tui.widgets.rows import RowList
 from tui.widgets.waveform import Waveform
@@ -68,13 +69,13 @@ class LabelScreen(Page):
             with Vertical(id="label-left", classes="box"):
                 yield queue
             with Vertical(id="label-right", classes="box"):
-                yield Static(id="label-name")
-                yield Static(id="label-facts")
+                yield Drawn(self._draw_name, id="label-name")
+                yield Drawn(self._draw_facts, id="label-facts")
                 yield Waveform(id="label-wave")
-                yield Static(id="label-proposals")
+                yield Drawn(self._draw_proposals, id="label-proposals")
                 yield Static(id="label-caption")
-                yield Static(id="label-digits")
-                yield Static(id="label-word")
+                yield Drawn(self._draw_digits, id="label-digits")
+                yield Drawn(self._draw_word, id="label-word")
 
     def fill(self) -> None:
         if self._read:
@@ -96,11 +97,7 @@ class LabelScreen(Page):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         if self._read and self.session.current is None and self._new_files(snapshot):
             self.bridge.read_queue(self, self.session.order)
-        self._paint_word()
-
-    def on_resize(self) -> None:
-        if self._read:
-            self.call_after_refresh(self._paint)
+        self.query_one("#label-word").refresh()
 
     # Keys
 
@@ -131,7 +128,7 @@ class LabelScreen(Page):
         top = self._top(self.session.current)
         if top:
             self._choice = (self._choice + lines) % len(top)
-            self._paint_proposals()
+            self.query_one("#label-proposals").refresh()
 
     def action_digit(self, place: int) -> None:
         if place < len(self.session.genres):
@@ -252,7 +249,7 @@ class LabelScreen(Page):
         self.busy = False
         if not event.tracks:
             self._word = _("Nothing to redo.") if event.again else _("Nothing to undo.")
-            self._paint_word()
+            self.query_one("#label-word").refresh()
             return
         for track in event.tracks:
             self._details.pop(track, None)
@@ -313,12 +310,9 @@ class LabelScreen(Page):
         queue = self.query_one("#label-queue", RowList)
         queue.show(self.session.items)
         queue.mark(self.session.index)
-        item = self.session.current
-        self._paint_item(item)
         self._paint_details()
-        self._paint_proposals()
-        self._paint_digits()
-        self._paint_word()
+        for drawn in self.query(Drawn):
+            drawn.refresh()
         self._fetch()
 
         def painted() -> None:
@@ -327,39 +321,32 @@ class LabelScreen(Page):
 
         self.call_after_refresh(painted)
 
-    def _paint_item(self, item: QueueItem | None) -> None:
-        name, facts = self.query_one("#label-name", Static), self.query_one("#label-facts", Static)
-        width = max(20, name.size.width)
+    def _draw_name(self, width: int) -> Content:
+        item = self.session.current
         if item is None:
+            if not self._read:
+                return Content("")
             text = _("All tracks have a genre.") if self.session.items else _("No track waits for a genre.")
-            name.update(Content.styled(text, "bold"), layout=False)
-            facts.update(
-                Content.styled(
-                    _("Tracks in {folder} come here.").format(folder=self.app.settings.library.unlabelled),
-                    "$dim",
-                ),
-                layout=False,
-            )
-            return
+            return Content.styled(text, "bold")
+        state = self.session.state(item.track.id)
+        title = Content.styled(fit_middle(visible(item.track.path.name), width - 14), "bold")
+        if state == OPEN:
+            return title
+        genre = self.session.decided[item.track.id][1]
+        shown = status(state)
+        return Content.assemble(title, "  ", (f"{shown.mark} {visible(genre or shown.word)}", shown.style))
+
+    def _draw_facts(self, width: int) -> Content:
+        item = self.session.current
+        if item is None:
+            folder = self.app.settings.library.unlabelled
+            words = _("Tracks in {folder} come here.").format(folder=folder) if self._read else ""
+            return Content.styled(words, "$dim")
         track = item.track
-        state = self.session.state(track.id)
-        title = Content.styled(fit_middle(visible(track.path.name), width - 14), "bold")
-        if state != OPEN:
-            genre = self.session.decided[track.id][1]
-            shown = status(state)
-            title = Content.assemble(
-                title, "  ", (f"{shown.mark} {visible(genre or shown.word)}", shown.style)
-            )
-        name.update(title, layout=False)
         who = " – ".join(visible(part) for part in (track.artist, track.title) if part)
         folder = visible(track.path.parent) if str(track.path.parent) != "." else ""
-        facts.update(
-            Content.styled(
-                fit("  ".join(part for part in (clock(track.duration), who, folder) if part), width),
-                "$dim",
-            ),
-            layout=False,
-        )
+        facts = "  ".join(part for part in (clock(track.duration), who, folder) if part)
+        return Content.styled(fit(facts, width), "$dim")
 
     def _paint_details(self) -> None:
         item = self.session.current
@@ -375,20 +362,18 @@ class LabelScreen(Page):
             wave.show(details.peaks, visible(details.problem))
             caption.update(Content.styled(visible(details.caption), "$dim"), layout=False)
 
-    def _paint_proposals(self) -> None:
-        box = self.query_one("#label-proposals", Static)
+    def _draw_proposals(self, width: int) -> Content:
         item = self.session.current
         top = self._top(item)
         if item is None:
-            box.update("", layout=False)
-            return
+            return Content("")
         if not top:
-            words = _("No proposal yet. Give a genre with a digit, or {key} for any.").format(
+            words = _("No proposal yet. {key} chooses any genre.").format(
                 key=self.app.keys.name("label.genre")
             )
-            box.update(Content.styled(words, "$dim"), layout=False)
-            return
-        room = max(6, box.size.width - 28)
+            return Content.styled(words, "$dim")
+        name = min(max(len_cells(visible(genre)) for genre, _chance in top) + 2, width // 2)
+        room = max(6, width - name - 11)
         lines = []
         for place, (genre, chance) in enumerate(top):
             here = place == self._choice
@@ -396,41 +381,43 @@ class LabelScreen(Page):
                 Content.assemble(
                     ("▸ " if here else "  ", "$accent"),
                     (pad(self._digit_of(genre), 2), "$footer-key-foreground"),
-                    (pad(visible(genre), 12), "bold" if here else ""),
+                    (pad(visible(genre), name), "bold" if here else ""),
                     (pad(bar(chance, room), room), "$accent" if here else "$primary"),
                     f" {chance:>4.0%}",
                 )
             )
-        box.update(Content("\n").join(lines), layout=False)
+        return Content("\n").join(lines)
 
-    def _paint_digits(self) -> None:
+    def _draw_digits(self, width: int) -> Content:
         genres = self.session.genres[: len(DIGITS)]
-        box = self.query_one("#label-digits", Static)
         rows = [genres[first : first + DIGITS_IN_ROW] for first in range(0, len(genres), DIGITS_IN_ROW)]
-        most = max(4, box.size.width // DIGITS_IN_ROW * 2)
-        widths = [
-            min(most, max(len_cells(visible(row[place])) for row in rows if place < len(row)))
-            for place in range(len(rows[0]) if rows else 0)
+        if not rows:
+            return Content("")
+        names = [
+            max(len_cells(visible(row[place])) for row in rows if place < len(row))
+            for place in range(len(rows[0]))
         ]
+        gap = "  " if sum(names) + 4 * len(names) - 2 <= width else " "
         lines = []
         for row in rows:
             cells = [
                 Content.assemble(
-                    (self._digit_of(genre), "$footer-key-foreground"), " ", pad(visible(genre), width)
+                    (self._digit_of(genre), "$footer-key-foreground"), " ", pad(visible(genre), size)
                 )
-                for genre, width in zip(row, widths, strict=False)
+                for genre, size in zip(row, names, strict=False)
             ]
-            lines.append(Content("  ").join(cells))
-        box.update(Content("\n").join(lines), layout=False)
+            lines.append(Content(gap).join(cells))
+        return Content("\n").join(lines)
 
-    def _paint_word(self) -> None:
+    def _draw_word(self, _width: int) -> Content:
+        if not self._read:
+            return Content("")
         session = self.session
         done = sum(action == "label" for action, _genre in session.decided.values())
         left = len(session.open)
+        place = min(session.index + 1, len(session.items))
         parts = [
-            _("{place} of {total}").format(
-                place=min(session.index + 1, len(session.items)), total=len(session.items)
-            ),
+            _("{place} of {total}").format(place=place, total=len(session.items)),
             _("{count} labelled").format(count=done),
             {
                 "margin": _("closest first"),
@@ -442,13 +429,13 @@ class LabelScreen(Page):
         pace = session.pace()
         if pace and left:
             parts.append(_("{time} left").format(time=span(pace * left)))
+        word = Content.styled(self._word, "bold")
         new = self._new_files(self.app.snapshot)
-        line = Content.styled(" · ".join(parts), "$dim")
         if new:
             words = ngettext("{count} new", "{count} new", new).format(count=new)
-            line = Content.assemble(line, "  ", (f"{self.app.keys.name('label.reload')} {words}", "$accent"))
-        line = Content.assemble((self._word, "bold"), "\n", line)
-        self.query_one("#label-word", Static).update(line, layout=False)
+            gap = "  " if self._word else ""
+            word = Content.assemble(word, gap, (f"{self.app.keys.name('label.reload')} {words}", "$accent"))
+        return Content.assemble(word, "\n", (" · ".join(parts), "$dim"))
 
     def _queue_line(self, item: QueueItem, width: int) -> Content:
         action, genre = self.session.decided.get(item.track.id, (OPEN, None))

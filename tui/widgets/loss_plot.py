@@ -44,23 +44,28 @@ class LossPlot(Container):
     def __init__(self) -> None:
         super().__init__()
         self._plot: PlotWidget | None = None
-        self._shown: tuple[int, float, int] | None = None
+        self._shown: tuple[int, float] | None = None
+        self._curves: tuple[Points, Points, Points, int | None] = ([], [], [], None)
 
     def show(self, raw: Points, smooth: Points, validation: Points, steps: int | None = None) -> None:
         """Show these curves on the way to `steps`; nothing is drawn where nothing has changed."""
         if not raw and not validation:
             self._clear()
             return
-        state = (len(validation), raw[-1][0] if raw else 0.0, self.size.width)
+        state = (len(validation), raw[-1][0] if raw else 0.0)
         if state == self._shown:
             return
         self._shown = state
+        self._curves = (raw, smooth, validation, steps)
         if self._plot is None:
             self._plot = _new_plot()
             self.mount(self._plot)
-            self.call_after_refresh(self._draw, raw, smooth, validation, steps)
+            self.call_after_refresh(self._draw)
         else:
-            self._draw(raw, smooth, validation, steps)
+            self._draw()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
 
     def _clear(self) -> None:
         if self._plot is not None:
@@ -68,14 +73,15 @@ class LossPlot(Container):
             self._plot = None
         self._shown = None
 
-    def _draw(self, raw: Points, smooth: Points, validation: Points, steps: int | None) -> None:
+    def _draw(self) -> None:
         from textual_plot import HiResMode
 
         plot = self._plot
-        if plot is None:
+        if plot is None or not plot.is_mounted:
             return
+        raw, smooth, validation, steps = self._curves
         colours = self._colours()
-        plot.margin_left, plot.margin_top, plot.margin_bottom = 7, 0, 3
+        plot.margin_left, plot.margin_top, plot.margin_bottom = 7, 0, 2
         plot.clear()
         most = max(20, 2 * self.size.width)
         label = _("each step")

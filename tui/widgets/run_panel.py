@@ -7,12 +7,12 @@ import time
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from assistant.i18n import _
 from tui.following import RunView
 from tui.text import bar, clock, fit, size, visible
 from tui.vocabulary import status
+from tui.widgets.drawn import Drawn
 from tui.widgets.loss_plot import LossPlot
 
 BAR_CELLS = 30
@@ -24,28 +24,38 @@ class RunPanel(Vertical):
 
     DEFAULT_CSS = """
     RunPanel { height: 1fr; }
-    RunPanel #run-head { height: 4; text-wrap: nowrap; text-overflow: ellipsis; }
+    RunPanel #run-head { height: 4; }
     RunPanel #run-notes { height: auto; max-height: 4; }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._view: RunView | None = None
+        self._empty = ""
+
     def compose(self) -> ComposeResult:
-        yield Static(id="run-head")
+        yield Drawn(self._draw_head, id="run-head")
         yield LossPlot()
-        yield Static(id="run-notes")
+        yield Drawn(self._draw_notes, id="run-notes")
 
     def show(self, view: RunView | None, empty: str = "") -> None:
         """Show a run, or words where there is none."""
-        head, notes = self.query_one("#run-head", Static), self.query_one("#run-notes", Static)
+        self._view, self._empty = view, empty
+        self.query_one("#run-head").refresh()
+        self.query_one("#run-notes").refresh(layout=True)
         plot = self.query_one(LossPlot)
         if view is None:
-            head.update(Content.styled(empty, "$dim"), layout=False)
-            notes.update("")
             plot.show([], [], [])
-            return
-        width = max(30, self.size.width)
-        head.update(Content("\n").join(self._head(view, width)), layout=False)
-        plot.show(view.raw, view.smooth, view.validation, view.run.steps)
-        notes.update(Content("\n").join(self._notes(view, width)))
+        else:
+            plot.show(view.raw, view.smooth, view.validation, view.run.steps)
+
+    def _draw_head(self, width: int) -> Content:
+        if self._view is None:
+            return Content.styled(self._empty, "$dim")
+        return Content("\n").join(self._head(self._view, width))
+
+    def _draw_notes(self, width: int) -> Content:
+        return Content("\n").join(self._notes(self._view, width)) if self._view else Content("")
 
     def _head(self, view: RunView, width: int) -> list[Content]:
         run = view.run
