@@ -5,12 +5,15 @@ Untrusted files are only ever opened here, under limits of memory, time and file
 
 from __future__ import annotations
 
+import contextlib
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from assistant.audio.decode import Sound, cut_off, open_audio, unreadable
+from assistant.audio.decode import Sound, cut_off, open_audio, open_tolerantly, unreadable
 from assistant.audio.formats import Content, sniff
 from assistant.audio.measure import Measurer
 from assistant.audio.render import open_midi, too_long
@@ -57,15 +60,27 @@ def _convert(source: Path, target: Path | None, request: Message) -> Message:
     own = sound.training_ready and bool(request["keep_own"])
     writing = None if own else target
     measurer, frames = _pass(sound, writing, limit, 1.0, None)
+    if _is_short(sound, frames) and content in (Content.FLAC, Content.AIFF, Content.WAV, Content.OGG):
+        # libsndfile stops at a damaged place; what lies behind it may be sound.
+        with contextlib.suppress(MusicHelperError):
+            tolerant = open_tolerantly(source, content)
+            again = _pass(tolerant, writing, limit, 1.0, None)
+            if again[1] > frames:
+                (measurer, frames), sound = again, replace(tolerant, declared=sound.declared)
     decoded = frames / sound.rate
-    if sound.declared is not None and decoded < sound.declared - max(0.25, 0.02 * sound.declared):
+    if _is_short(sound, frames):
         if frames == 0:
             raise unreadable()
         raise cut_off(decoded, sound.declared)
+    if frames == 0:
+        raise MusicHelperError(
+            _("The file has no sound in it."),
+            _("Copy or export it again; nothing can be learnt from an empty file."),
+        )
     if decoded < SHORTEST:
         raise MusicHelperError(
-            _("The file has no sound in it: it is {seconds:.2f} seconds long.").format(seconds=decoded),
-            _("Copy or export it again; nothing can be learnt from an empty file."),
+            _("The file is only {seconds:.2f} seconds long.").format(seconds=decoded),
+            _("Music needs a tenth of a second at least; copy or export it again."),
         )
     if measurer.peak < SILENCE:
         raise MusicHelperError(
@@ -84,6 +99,12 @@ def _convert(source: Path, target: Path | None, request: Message) -> Message:
         "tags": read_tags(source) if content is not Content.MIDI else {},
         "measured": {**measurer.facts(gain if writing is not None else 1.0), **known},
     }
+
+
+def _is_short(sound: Sound, frames: int) -> bool:
+    """Whether clearly less was decoded than the file declares."""
+    declared = sound.declared
+    return declared is not None and frames / sound.rate < declared - max(0.25, 0.02 * declared)
 
 
 def _content(source: Path) -> Content:
@@ -128,7 +149,7 @@ def _pass(
     measurer = measured or Measurer(RATE, sound.channels, sound.declared)
     writer = None
     if target is not None:
-        writer = soundfile.SoundFile(target, "w", RATE, sound.channels, "PCM_16", format="WAV")
+        writer = soundfile.SoundFile(os.fsencode(target), "w", RATE, sound.channels, "PCM_16", format="WAV")
     frames = 0
 
     def take(block: np.ndarray[Any, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ def peaks(path: Path, width: int) -> list[tuple[float, float]]:
     """
     low, high = np.full(width, np.inf), np.full(width, -np.inf)
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             position, frames = 0, max(1, file.frames)
             for block in file.blocks(_BLOCK, dtype="float32", always_2d=True):
                 columns = np.minimum((position + np.arange(len(block))) * width // frames, width - 1)

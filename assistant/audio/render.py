@@ -139,9 +139,9 @@ def _notes(track: Any) -> list[Note]:
     start = notes["time"][order].astype(np.float64)
     pitch = np.clip(notes["pitch"][order].astype(np.int64), 0, 127)
     velocity = np.clip(notes["velocity"][order].astype(np.int64), 1, 127)
-    duration = _sustained(start, notes["duration"][order].astype(np.float64), pitch, track.pedals.numpy())
-    duration = np.clip(duration, 0.02, MAX_NOTE_SECONDS)
     controls = track.controls.numpy()
+    duration = _sustained(start, notes["duration"][order].astype(np.float64), pitch, controls)
+    duration = np.clip(duration, 0.02, MAX_NOTE_SECONDS)
     volume, pan, expression = (_control(controls, number, start) for number in (7, 10, 11))
     gain = np.square(volume / 127 * expression / 127)  # 40 log10 of each, as velocity
     bends = track.pitch_bends.numpy()
@@ -188,12 +188,20 @@ def _bend(bends: dict[str, Array], start: float, duration: float) -> tuple[Array
     return times, amounts
 
 
-def _sustained(start: Array, duration: Array, pitch: Array, pedals: dict[str, Array]) -> Array:
+def _sustained(start: Array, duration: Array, pitch: Array, controls: dict[str, Array]) -> Array:
     """Durations with the pedal: a note let go under it sounds until it is lifted or struck again."""
-    if not len(pedals["time"]):
+    pedal = controls["number"] == 64
+    if not pedal.any():
         return duration
-    down = pedals["time"].astype(np.float64)
-    up = down + pedals["duration"]
+    at, pressed = controls["time"][pedal].astype(np.float64), controls["value"][pedal] >= 64
+    order = np.argsort(at, kind="stable")
+    at, pressed = at[order], pressed[order]
+    turns = np.flatnonzero(np.diff(pressed, prepend=False))
+    down, up = at[turns[0::2]], at[turns[1::2]]
+    if not len(down):
+        return duration
+    if len(up) < len(down):  # never lifted
+        up = np.append(up, float((start + duration).max()))
     end = start + duration
     place = np.searchsorted(down, end, "right") - 1
     held = (place >= 0) & (end < up[np.maximum(place, 0)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ def write_audio(
     samples = limited(samples, rate)
     with (
         whole_file(path) as temporary,
-        soundfile.SoundFile(temporary, "w", rate, len(samples), subtype, format=container) as file,
+        soundfile.SoundFile(
+            os.fsencode(temporary), "w", rate, len(samples), subtype, format=container
+        ) as file,
     ):
         if comment:
             file.comment = comment
@@ -57,7 +60,7 @@ def write_audio(
 def read_comment(path: Path) -> str:
     """The comment that `write_audio` put into a file; empty where there is none."""
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             comment = file.comment
     except (soundfile.SoundFileError, OSError) as error:
         raise FileError(path, _("{path} cannot be read as audio.").format(path=path)) from error

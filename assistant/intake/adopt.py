@@ -49,7 +49,7 @@ def _name_on_disk(library: Library, info: Path, origin: Origin) -> bytes:
 
 def _is_training_wav(path: Path) -> bool:
     try:
-        found = soundfile.info(path)
+        found = soundfile.info(os.fsencode(path))
     except (soundfile.SoundFileError, OSError):
         return False
     return (found.format, found.subtype, found.samplerate) == ("WAV", "PCM_16", 44100) and found.frames > 0

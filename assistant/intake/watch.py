@@ -182,10 +182,13 @@ class _Notices:
             self._last = now
 
     def _matters(self, path: str) -> bool:
-        relative = os.path.relpath(path, self._library.root)
-        if any(part.startswith(".") and part != "." for part in relative.split(os.sep)):
+        try:
+            relative = Path(path).relative_to(self._library.root)
+        except ValueError:
             return False
-        return not path.endswith((".txt", ".json")) and Path(relative) not in self._engine.made
+        if any(part.startswith(".") for part in relative.parts):
+            return False
+        return relative.suffix not in (".txt", ".json") and relative not in self._engine.made
 
     def _observe(self) -> None:
         from watchdog.events import (
