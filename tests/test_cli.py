@@ -82,6 +82,8 @@ def test_intake_status_and_label_speak_json(root: Path, capsys: pytest.CaptureFi
     capsys.readouterr()
     assert main(["--library", str(root), "watch", "--once", "--json"]) == 0
     assert {event["event"] for event in _documents(capsys)} == {"skipped", "done"}
+    assert main(["--library", str(root), "watch", "--once"]) == 0
+    assert "0 ready, 0 failed, 2 as before" in capsys.readouterr().out
 
 
 def test_convert_names_what_it_cannot_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

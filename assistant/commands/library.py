@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,7 @@ def _watch(context: Context) -> int:
     from assistant.intake.watch import watch
 
     library, console = context.library, context.console
-    failed = 0
+    failed, started = 0, time.monotonic()
     stop = threading.Event()
     if not context.arguments.once:
         console.say(_("Watching {root}. Ctrl-C stops.").format(root=library.root))
@@ -165,18 +166,11 @@ def _watch(context: Context) -> int:
                     _("failed: {path}: {reason}").format(path=event.path, reason=event.as_dict()["reason"])
                 )
             elif event.event == "done" and context.arguments.once:
-                _say_totals(context, event.as_dict())
+                console.result(
+                    _("{ready} ready, {failed} failed, {unchanged} as before, in {time}.").format(
+                        time=duration_text(time.monotonic() - started), **event.as_dict()
+                    )
+                )
     finally:
         stop.set()
     return 1 if failed and context.arguments.once else 0
-
-
-def _say_totals(context: Context, totals: dict[str, Any]) -> None:
-    context.console.result(
-        _("{ready} ready, {failed} failed, {skipped} as before, in {time}.").format(
-            ready=totals["ready"],
-            failed=totals["failed"],
-            skipped=totals["skipped"],
-            time=duration_text(totals["seconds"]),
-        )
-    )
