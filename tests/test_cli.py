@@ -98,6 +98,15 @@ def test_convert_names_what_it_cannot_read(tmp_path: Path, capsys: pytest.Captur
     assert "bad.mp3" in captured.err
 
 
+def test_a_file_is_described_where_it_lies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    song = _tone(tmp_path / "jazz" / "-song.wav", rate=44100)
+    assert main(["caption", str(song), str(tmp_path / "absent.mp3"), "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert "jazz" in document["captions"][0]["caption"]
+    assert document["failed"][0]["path"] == str(tmp_path / "absent.mp3")
+    assert [path.name for path in song.parent.iterdir()] == ["-song.wav"]
+
+
 @pytest.mark.parametrize(
     "call",
     [

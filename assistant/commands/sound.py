@@ -75,15 +75,18 @@ def _of(name: str, error: MusicHelperError) -> FileError:
 
 
 def _caption(context: Context) -> int:
+    from assistant.audio.guard import Decoders
     from assistant.caption.single import describe_file
 
     captions, failed = [], []
-    for name in context.arguments.files:
-        try:
-            captions.append({"path": name, **describe_file(existing_file(name), context.settings)})
-        except MusicHelperError as error:
-            failed.append({"path": name, "reason": error.title, "hint": error.hint})
-            context.console.error(error if isinstance(error, FileError) else _of(name, error))
+    with Decoders(context.settings.intake) as decoders:
+        for name in context.arguments.files:
+            try:
+                described = describe_file(decoders, existing_file(name), context.settings)
+                captions.append({"path": name, **described})
+            except MusicHelperError as error:
+                failed.append({"path": name, "reason": error.title, "hint": error.hint})
+                context.console.error(error if isinstance(error, FileError) else _of(name, error))
     if context.json:
         context.console.document({"captions": captions, "failed": failed})
     else:
