@@ -40,7 +40,7 @@ def write_av(path: Path, samples: Array, rate: int, container: str, codec: str) 
     import av
 
     with av.open(str(path), "w", format=container) as file:
-        stream = file.add_stream(codec, rate=rate, layout="stereo" if samples.shape[1] == 2 else "mono")
+        stream: Any = file.add_stream(codec, rate=rate, layout="stereo" if samples.shape[1] == 2 else "mono")
         stream.bit_rate = 128_000
         stream.codec_context.open()
         frame = av.AudioFrame.from_ndarray(

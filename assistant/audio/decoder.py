@@ -30,6 +30,17 @@ _MOST_GAIN = 10 ** (24 / 20)
 _OVERSHOOT = 10 ** (1 / 20)  # what decoders overshoot and players cut off; more is turned down
 
 
+class NotWritten(MusicHelperError):
+    """The WAV could not be written, which is not the source's fault."""
+
+
+def _not_written() -> NotWritten:
+    return NotWritten(
+        _("The WAV cannot be written; the disk may be full."),
+        _("Make room on the disk and check that you may write to the folder."),
+    )
+
+
 def convert(request: Message, emit: Emit) -> Message:
     """Convert `source` to `target` (None: only measure).
 
@@ -149,7 +160,12 @@ def _pass(
     measurer = measured or Measurer(RATE, sound.channels, sound.declared)
     writer = None
     if target is not None:
-        writer = soundfile.SoundFile(os.fsencode(target), "w", RATE, sound.channels, "PCM_16", format="WAV")
+        try:
+            writer = soundfile.SoundFile(
+                os.fsencode(target), "w", RATE, sound.channels, "PCM_16", format="WAV"
+            )
+        except soundfile.SoundFileError as error:
+            raise _not_written() from error
     frames = 0
 
     def take(block: np.ndarray[Any, Any]) -> None:
@@ -169,9 +185,14 @@ def _pass(
             take(block if resampler is None else resampler.resample_chunk(block))
         if resampler is not None:
             take(resampler.resample_chunk(np.zeros((0, sound.channels), np.float32), last=True))
+    except soundfile.SoundFileError as error:
+        raise _not_written() from error
     finally:
         if writer is not None:
             writer.close()
+    # A full disk may show only in the size.
+    if target is not None and target.stat().st_size < measurer.frames * sound.channels * 2:
+        raise _not_written()
     return measurer, frames
 
 

@@ -149,7 +149,8 @@ class Decoders:
                         raise
             raise AssertionError
         except ReportedError as error:
-            raise ConversionFailed(source, error.title, error.hint, permanent=True) from error
+            permanent = error.kind != "NotWritten"
+            raise ConversionFailed(source, error.title, error.hint, permanent=permanent) from error
         except WorkerTimeout as error:
             title = _("Reading the file took longer than {seconds} seconds and was stopped.")
             raise ConversionFailed(
@@ -161,13 +162,6 @@ class Decoders:
         except WorkerError as error:
             if self._closing.is_set():
                 raise _stopped(source) from error
-            if "No space left" in error.title or "Errno 28" in error.title:
-                raise ConversionFailed(
-                    source,
-                    _("The disk is full."),
-                    _("Make room; the file is taken in at the next look."),
-                    permanent=False,
-                ) from error
             raise ConversionFailed(
                 source,
                 _("The decoder broke down on this file."),

@@ -32,7 +32,8 @@ def plan_names(library: Library, track: Track, reserved: set[Path], *, own: bool
     """
     folder = track.path.parent
     stems = [track.path.stem, track.path.name, *(f"{track.path.name} ({n})" for n in range(2, 1000))]
-    for stem in (_short(stem, track.content) for stem in stems):
+    for number, stem in enumerate(stems):
+        stem = _short(stem, f"-{track.content[:12]}-{number}")
         wav = track.path if own else folder / f"{stem}.wav"
         info = folder / f"{stem}.json"
         if not own and (wav in reserved or not _free_wav(library, track, wav)):
@@ -44,11 +45,11 @@ def plan_names(library: Library, track: Track, reserved: set[Path], *, own: bool
     raise AssertionError  # a thousand names cannot all be taken
 
 
-def _short(stem: str, content: str) -> str:
+def _short(stem: str, mark: str) -> str:
     data = stem.encode("utf-8", "surrogateescape")
     if len(data) <= _LONGEST:
         return stem
-    return data[: _LONGEST - 20].decode("utf-8", "ignore") + "-" + content[:12]
+    return data[: _LONGEST - 20].decode("utf-8", "ignore") + mark
 
 
 def _free_wav(library: Library, track: Track, wav: Path) -> bool:
@@ -74,7 +75,7 @@ def _caption(library: Library, track: Track, ours: Path, info: Path) -> tuple[Pa
     """The caption to use and whether it is the person's: one of the source's name comes first."""
     mark = declaration(library.root / info)
     for theirs in (track.path.with_suffix(".txt"), track.path.with_name(track.path.name + ".txt")):
-        if not _exists(library.root / theirs):
+        if not _is_file(library.root / theirs):
             continue
         holder = library.ledger.track_at(theirs)
         if holder is not None and holder.id != track.id:
@@ -86,13 +87,20 @@ def _caption(library: Library, track: Track, ours: Path, info: Path) -> tuple[Pa
         return theirs, written is None
     if _exists(library.root / ours):
         holder = library.ledger.track_at(ours)
-        if holder is not None and holder.id != track.id:
+        if (holder is not None and holder.id != track.id) or not _is_file(library.root / ours):
             return ours.with_name(f"{track.path.name}.{track.content[:8]}.txt"), False
     return ours, False
 
 
 def _is_of(mark: dict[str, Any] | None, track: Track) -> bool:
     return mark is not None and mark.get("source") == display_name(track.path.name)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # the name is too long to exist
+        return False
 
 
 def _exists(path: Path) -> bool:

@@ -21,7 +21,8 @@ from tests.made_sounds import tone, write
 def test_read_part_resampled_mono(tmp_path: Path) -> None:
     path = write(tmp_path / "a.flac", tone(3.0))
     samples, rate = read_audio(path, 32000, mono=True, start=1.0, duration=0.5)
-    assert (samples.shape, samples.dtype, rate) == ((1, 16000), np.float32, 32000)
+    assert (samples.shape, rate) == ((1, 16000), 32000)
+    assert samples.dtype == np.float32
     assert read_audio(path)[0].shape == (2, 132300)
     assert read_audio(path, start=10.0)[0].shape == (2, 0)
     (tmp_path / "bad.wav").write_bytes(b"no")
