@@ -81,7 +81,6 @@ class LossPlot(Container):
             return
         raw, smooth, validation, steps = self._curves
         colours = self._colours()
-        plot.margin_left, plot.margin_top, plot.margin_bottom = 7, 0, 2
         plot.clear()
         most = max(20, 2 * self.size.width)
         label = _("each step")
@@ -97,7 +96,6 @@ class LossPlot(Container):
             plot.scatter(x, y, marker="◆", marker_style=colours["validation"], label=_("held out"))
         last = max((points[-1][0] for points in (raw, validation) if points), default=1.0)
         plot.set_xlimits(0, max(last, steps or 0) * 1.02)
-        plot.set_xlabel(_("step"))
         plot.show_legend()
 
     def _colours(self) -> dict[str, str]:
@@ -116,11 +114,15 @@ class LossPlot(Container):
 
 
 def _new_plot() -> PlotWidget:
+    from textual.reactive import reactive
     from textual_plot import PlotWidget
 
     class QuietPlot(PlotWidget, can_focus=False, inherit_bindings=False):
         """A plot that takes no keys."""
 
         BINDINGS: ClassVar[list[BindingType]] = []
+        margin_left = reactive(7)
+        margin_top = reactive(0)
+        margin_bottom = reactive(1)
 
     return QuietPlot(allow_pan_and_zoom=False)

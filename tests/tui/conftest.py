@@ -1,0 +1,200 @@
+"""A real library for the app: files, a ledger, runs, clips."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from assistant.config import Settings
+from assistant.files import write_text
+from assistant.library.ledger import Proposal, Track
+from assistant.library.library import Library, create_library
+from assistant.runs.events import EventLog
+from assistant.runs.record import RunRecord, write_record
+from tui.app import MusicHelperApp
+
+RATE = 44100
+
+
+def write_tone(path: Path, hertz: float = 220.0, seconds: float = 0.5) -> None:
+    """A decaying tone."""
+    moments = np.arange(int(RATE * seconds)) / RATE
+    sound = np.sin(2 * np.pi * hertz * moments) * np.exp(-3 * moments) * 0.8
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.stack([sound, sound], 1), RATE, subtype="PCM_16")
+
+
+def add_track(library: Library, name: str, *, state: str = "ready", **values: Any) -> Track:
+    """A WAV with its caption, and its row."""
+    path = library.root / name
+    if state == "failed":
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"no audio")
+    else:
+        write_tone(path, 110.0 + 10 * len(name))
+    stat = path.stat()
+    relative = Path(name)
+    track = library.ledger.add_track(relative, f"{abs(hash(name)):032x}", stat.st_size, stat.st_mtime_ns)
+    if state == "ready":
+        caption = path.with_suffix(".txt")
+        write_text(caption, "A short, calm piece with a decaying tone.\n")
+        values = {
+            "wav": relative,
+            "caption": caption.relative_to(library.root),
+            "duration": 0.5,
+            "title": path.stem,
+            "artist": "The Testers",
+            **values,
+        }
+    library.ledger.update_track(track.id, state=state, **values)
+    made = library.ledger.track(track.id)
+    assert made is not None
+    return made
+
+
+def propose(library: Library, track: Track, *top: tuple[str, float]) -> None:
+    """A proposal of the classifier."""
+    library.ledger.set_proposals([Proposal(track.id, "v1", top[0][0], top[0][1], list(top), time.time())])
+
+
+def add_run(library: Library, name: str = "jazz-0101", *, state: str = "done", steps: int = 60) -> RunRecord:
+    """A run with its record and its diary, as its process would have left them."""
+    run_id = f"20260101-120000-{name}"
+    folder = library.paths.runs / run_id
+    folder.mkdir(parents=True)
+    now = time.time()
+    record = RunRecord(
+        id=run_id,
+        kind="finetune",
+        name=name,
+        state=state,
+        created=now - 120,
+        launched=now - 120,
+        started=now - 110,
+        ended=None if state == "running" else now - 10,
+        spec={},
+        device="cpu",
+        step=steps,
+        steps=steps,
+        loss=3.1,
+        valid_loss=3.4,
+        model=name,
+    )
+    write_record(folder, record)
+    log = EventLog(folder)
+    for step in range(1, steps + 1):
+        loss = 3 + 4 * float(np.exp(-step / 20)) + 0.2 * float(np.sin(step))
+        log.append(
+            {"event": "step", "step": step, "steps": steps, "loss": loss, "learning_rate": 1e-4}
+            | {"tokens_per_second": 1234.0}
+        )
+        if step % 20 == 0:
+            log.append({"event": "validation", "step": step, "loss": loss + 0.3})
+    log.append({"event": "end", "state": state, "model": name})
+    log.close()
+    return record
+
+
+def add_clip(library: Library, name: str, **recipe: Any) -> Path:
+    """A clip with its recipe in the ledger."""
+    path = library.paths.clips / name
+    write_tone(path, seconds=1.0)
+    full = {
+        "prompt": "calm piano",
+        "model": "small-built-in",
+        "duration": 1.0,
+        "seed": 7,
+        "temperature": 1.0,
+        "top_k": 250,
+        "top_p": 0.0,
+        "cfg": 3.0,
+        "continue_from": None,
+        **recipe,
+    }
+    library.ledger.add_clip(path, full, 1.0)
+    return path
+
+
+@pytest.fixture
+def music(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
+    """Two genres, five tracks without one (three proposed), one failure."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    library = create_library(home / "Music")
+    for genre in ("blues", "jazz"):
+        for number in (1, 2, 3):
+            add_track(library, f"{genre}/{genre} {number}.wav")
+    tracks = [add_track(library, f"unknow/song {letter}.wav") for letter in "abcde"]
+    propose(library, tracks[0], ("jazz", 0.55), ("blues", 0.40), ("rock", 0.05))
+    propose(library, tracks[1], ("blues", 0.80), ("jazz", 0.15), ("rock", 0.05))
+    propose(library, tracks[2], ("rock", 0.97), ("blues", 0.02), ("jazz", 0.01))
+    add_track(
+        library,
+        "rock/bad [red]name[/].mp3",
+        state="failed",
+        reason="The file cannot be read as audio.",
+        hint="Play it, and copy it again.",
+    )
+    library.close()
+    return library
+
+
+Opened = Callable[..., Any]
+
+
+@pytest.fixture
+def opened(music: Library) -> Opened:
+    """Open the app on the library, as a context manager that gives the pilot."""
+
+    @asynccontextmanager
+    async def open_app(
+        *, size: tuple[int, int] = (80, 24), mode: str | None = None, settings: Settings | None = None
+    ) -> AsyncIterator[Pilot[None]]:
+        app = MusicHelperApp(music.root, settings or Settings(), watch=False)
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: app.snapshot is not None)
+            if mode is not None:
+                app.action_go(mode)
+                await settle(pilot)
+            yield pilot
+
+    return open_app
+
+
+async def until(
+    pilot: Pilot[None], holds: Callable[[], object], what: str = "", seconds: float = 15.0
+) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, what or "waited in vain"
+        await pilot.pause(0.02)
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Wait until all threads have answered and all is painted."""
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+    await pilot.pause()
+
+
+def text_of(pilot: Pilot[None], selector: str) -> str:
+    """What a static widget of the screen in front says."""
+    return str(pilot.app.screen.query_one(selector, Static).render())
+
+
+def screen_text(pilot: Pilot[None]) -> str:
+    """All that is on the screen, as plain lines."""
+    screen = pilot.app.screen
+    lines = screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in lines)

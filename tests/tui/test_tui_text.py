@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from textual.theme import BUILTIN_THEMES
+
+from tui.following import RunFollower, _halve
+from tui.text import ago, bar, clock, fit, fit_middle, pad, size, visible
+from tui.theme import MUSICHELPER, MUSICHELPER_LIGHT, quiet_colours
+from tui.widgets.loss_plot import thin
+from tui.widgets.waveform import outline, squeeze
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("plain name.mp3", "plain name.mp3"),
+        ("[red]x[/]", "[red]x[/]"),
+        ("歌曲 é", "歌曲 é"),
+        ("a\x1b[31mb\n", "a\\x1b[31mb\\x0a"),
+        ("ab\u202ecd", "ab\\u202ecd"),
+        ("zero\u200bwidth", "zero\\u200bwidth"),
+        ("bad\udcffbyte", "bad\\xffbyte"),
+    ],
+)
+def test_what_cannot_be_seen_is_written_as_a_code(name: str, shown: str) -> None:
+    assert visible(name) == shown
+    assert visible(Path("x") / name.replace("/", "")) == "x/" + shown.replace("/", "")
+
+
+@pytest.mark.parametrize(
+    "text", ["short", "a rather long name of a file.mp3", "歌曲中文標題很長的一個名字.flac"]
+)
+@pytest.mark.parametrize("cells", [0, 1, 4, 5, 9, 20, 80])
+def test_texts_fit_their_cells(text: str, cells: int) -> None:
+    assert cell_len(fit(text, cells)) <= cells
+    assert cell_len(fit_middle(text, cells)) <= max(cells, 0)
+    assert cell_len(pad(text, cells)) == cells
+    if cells >= 9 and cell_len(text) > cells:
+        assert fit_middle(text, cells)[-1] == text[-1]
+
+
+def test_numbers_are_short() -> None:
+    assert [clock(value) for value in (None, 0, 59.6, 61, 3723)] == [
+        "–:––",
+        "0:00",
+        "1:00",
+        "1:01",
+        "1:02:03",
+    ]
+    assert [size(value) for value in (0, 900, 2048, 5 * 2**30)] == ["0 B", "900 B", "2.0 KiB", "5.0 GiB"]
+    assert [ago(0.0, now) for now in (1.0, 30.0, 7200.0, 200000.0)] == [
+        "now",
+        "30 s ago",
+        "2.0 h ago",
+        "2 days ago",
+    ]
+    assert [bar(share, 4) for share in (-1, 0, 0.5, 0.53, 1, 2)] == ["", "", "██", "██▏", "████", "████"]
+
+
+def test_a_waveform_is_as_high_as_its_largest_sample() -> None:
+    assert outline([(0.0, 0.5), (-0.25, 0.0), (0.0, 0.0)], 2) == ["█  ", "██ "]
+    assert outline([], 2) == ["", ""]
+    assert outline([(0.0, 0.0)], 1) == [" "]
+    assert squeeze([(-1.0, 0.1), (-0.1, 0.2), (0.0, 0.3), (0.0, 0.4)], 2) == [(-1.0, 0.2), (0.0, 0.4)]
+    assert len(squeeze([(0.0, 1.0)], 5)) == 5
+
+
+def test_curves_are_thinned_by_means() -> None:
+    points = [(float(x), float(2 * x)) for x in range(100)]
+    thinned = thin(points, 10)
+    assert len(thinned) == 10
+    assert thinned[0] == (4.5, 9.0)
+    assert thin(points[:5], 10) == points[:5]
+    assert _halve([(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]) == [(0.5, 2.0), (2.0, 5.0)]
+
+
+def test_smoothing_starts_at_the_first_loss_and_forgets_steps_that_come_again() -> None:
+    follower = RunFollower("x")
+    for step, loss in ((1, 4.0), (2, 2.0), (3, float("nan")), (4, 2.0)):
+        follower._heed({"event": "step", "step": step, "loss": loss, "time": float(step)})
+    assert [x for x, _y in follower._raw] == [1, 2, 4]
+    assert follower._smooth[0] == (1.0, pytest.approx(4.0))
+    assert 2.0 < follower._smooth[-1][1] < 4.0
+    follower._heed({"event": "step", "step": 2, "loss": 3.0, "time": 9.0})
+    assert follower._raw == [(1.0, 4.0), (2.0, 3.0)]
+
+
+@pytest.mark.parametrize(
+    "theme", [MUSICHELPER, MUSICHELPER_LIGHT, *BUILTIN_THEMES.values()], ids=lambda t: t.name
+)
+def test_each_theme_has_quiet_colours(theme: object) -> None:
+    assert set(quiet_colours(theme)) == {"dim", "faint"}  # type: ignore[arg-type]
