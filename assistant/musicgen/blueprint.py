@@ -70,8 +70,11 @@ def codec_config() -> dict[str, Any]:
     }
 
 
-def lm_config(segment_seconds: float = 10.0) -> dict[str, Any]:
-    """The configuration of the small language model; it reads captions by hashed words."""
+def lm_config(span_seconds: float = 10.0) -> dict[str, Any]:
+    """The configuration of the small language model; it reads captions by hashed words.
+
+    `span_seconds` is the longest stretch that it learns; longer clips are made in windows.
+    """
     return {
         "solver": "musicgen",
         "device": "cpu",
@@ -79,7 +82,9 @@ def lm_config(segment_seconds: float = 10.0) -> dict[str, Any]:
         "sample_rate": SAMPLE_RATE,
         "channels": 1,
         "lm_model": "transformer_lm",
-        "dataset": {"segment_duration": segment_seconds},
+        # audiocraft refuses a model whose span is not above its own default stride of 18 s, so the
+        # true one stands under a name of ours.
+        "dataset": {"segment_duration": 30.0},
         "transformer_lm": {
             "dim": 256,
             "num_heads": 4,
@@ -136,7 +141,7 @@ def lm_config(segment_seconds: float = 10.0) -> dict[str, Any]:
         },
         "attribute_dropout": {},
         "classifier_free_guidance": {"training_dropout": 0.0, "inference_coef": 3.0},
-        "musichelper": {"tokenizer": "words", "words": WORDS},
+        "musichelper": {"tokenizer": "words", "words": WORDS, "span": span_seconds},
     }
 
 

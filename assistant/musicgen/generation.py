@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
@@ -25,7 +26,7 @@ from assistant.musicgen.spec import GenerateSpec
 from assistant.workers import Emit
 
 if TYPE_CHECKING:
-    from audiocraft.models import MusicGen
+    from audiocraft.models.musicgen import MusicGen
 
 OVERLAP = 0.4
 """What is longer than the model's span is made in windows; each begins with this part of the last."""
@@ -106,9 +107,14 @@ def _clip(
 
     rate, span = model.sample_rate, model.max_duration
     # The end of the file that the model hears; a window always leaves room for something new.
-    heard = kept[:, -int(OVERLAP * span * rate) :] if kept is not None else None
+    hop = round(rate / model.frame_rate)
+    heard = None
+    if kept is not None:
+        length = min(int(OVERLAP * span * rate), kept.shape[1]) // hop * hop
+        heard = kept[:, -length:]
     prompt = torch.from_numpy(heard)[None] if heard is not None else None
-    wanted = spec.duration + (heard.shape[1] / rate if heard is not None else 0.0)
+    frames = math.ceil(spec.duration * rate / hop) + (0 if heard is None else heard.shape[1] // hop)
+    wanted = frames / model.frame_rate + 1e-6  # audiocraft rounds down
     model.set_generation_params(
         use_sampling=spec.temperature > 0,
         temperature=spec.temperature,
@@ -140,7 +146,12 @@ def _clip(
     on_step(total, total)
     if kept is None or heard is None:
         return audio[:, : round(spec.duration * rate)]
-    return splice(kept, audio[:, : round(wanted * rate)], heard.shape[1], int(CROSSFADE_SECONDS * rate))
+    return splice(
+        kept,
+        audio[:, : heard.shape[1] + round(spec.duration * rate)],
+        heard.shape[1],
+        int(CROSSFADE_SECONDS * rate),
+    )
 
 
 def splice(
@@ -160,10 +171,10 @@ def _steps(model: MusicGen, seconds: float, prompt: int) -> int:
     """How many tokens steps audiocraft's windows will take."""
     total = int(seconds * model.frame_rate)
     longest = int(min(seconds, model.max_duration) * model.frame_rate)
-    delay = model.lm.pattern_provider.get_pattern(longest).max_delay
+    delay = int(model.lm.pattern_provider.get_pattern(longest).max_delay)
     if seconds <= model.max_duration:
         return total - prompt + delay
-    stride = int(model.frame_rate * model.extend_stride)
+    stride = int(model.frame_rate * (model.extend_stride or longest))
     steps, offset = 0, 0
     while offset + prompt < total:
         window = int(min(seconds - offset / model.frame_rate, model.max_duration) * model.frame_rate)

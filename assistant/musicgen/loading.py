@@ -18,9 +18,8 @@ from assistant.musicgen.words import WordTokenizer
 
 if TYPE_CHECKING:
     import torch
-    from audiocraft.models import MusicGen
     from audiocraft.models.encodec import CompressionModel
-    from audiocraft.models.lm import LMModel
+    from audiocraft.models.musicgen import MusicGen
 
 
 def load(name: str, paths: LibraryPaths, device: str, precision: str) -> MusicGen:
@@ -29,12 +28,13 @@ def load(name: str, paths: LibraryPaths, device: str, precision: str) -> MusicGe
     number = backend.choose_precision(precision, place)
     backend.prepare()
     import torch
-    from audiocraft.models import MusicGen
+    from audiocraft.models.musicgen import MusicGen
     from audiocraft.utils.autocast import TorchAutocast
 
     source = model_folder(name, paths)
     lm = load_lm(name, source, place, number)
     model = MusicGen(name, load_codec(name, source, place), lm)
+    model.max_duration = span_of(lm)
     half = number != torch.float32
     model.autocast = TorchAutocast(
         enabled=half, **({"device_type": place.type, "dtype": number} if half else {})
@@ -42,8 +42,8 @@ def load(name: str, paths: LibraryPaths, device: str, precision: str) -> MusicGe
     return model
 
 
-def load_lm(name: str, source: Path | None, device: torch.device, number: torch.dtype) -> LMModel:
-    """The language model with its configuration in `.cfg`."""
+def load_lm(name: str, source: Path | None, device: torch.device, number: torch.dtype) -> Any:
+    """The language model (audiocraft's LMModel) with its configuration in `.cfg`."""
     backend.prepare()
     from audiocraft.models import builders, loaders
     from omegaconf import OmegaConf
@@ -67,12 +67,18 @@ def load_lm(name: str, source: Path | None, device: torch.device, number: torch.
     lm.cfg = config
     use_word_tokenizer(lm)
     if "self_wav" in lm.condition_provider.conditioners:
-        lm.condition_provider.conditioners["self_wav"].match_len_on_eval = True
-        lm.condition_provider.conditioners["self_wav"]._use_masking = False
+        melody: Any = lm.condition_provider.conditioners["self_wav"]
+        melody.match_len_on_eval, melody._use_masking = True, False
     return lm
 
 
-def use_word_tokenizer(lm: LMModel) -> None:
+def span_of(lm: Any) -> float:
+    """The longest stretch in seconds that the model has learnt at once."""
+    own = lm.cfg.get("musichelper") or {}
+    return float(own.get("span") or lm.cfg.dataset.segment_duration)
+
+
+def use_word_tokenizer(lm: Any) -> None:
     """Give a model of ours its tokenizer of hashed words; others keep their own."""
     own = lm.cfg.get("musichelper")
     if own and own.get("tokenizer") == "words":
@@ -86,7 +92,8 @@ def load_codec(name: str, source: Path | None, device: torch.device) -> Compress
     from audiocraft.models import loaders
 
     with _explained(name):
-        return loaders.load_compression_model(str(source or name), device=str(device))
+        codec: CompressionModel = loaders.load_compression_model(str(source or name), device=str(device))
+    return codec
 
 
 def codec_for_tokens(name: str, paths: LibraryPaths, device: torch.device) -> tuple[CompressionModel, str]:

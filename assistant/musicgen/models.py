@@ -14,7 +14,7 @@ from assistant.library.library import Library, LibraryPaths
 from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE
 
 if TYPE_CHECKING:
-    from audiocraft.models import MusicGen
+    from audiocraft.models.musicgen import MusicGen
 
 BUILT_IN = "small-built-in"
 CARD_FILE = "card.json"

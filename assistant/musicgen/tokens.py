@@ -114,6 +114,7 @@ class TokenCache:
 
     def add(self, content: str, tokens: NDArray[np.int16]) -> None:
         """Append a track's tokens `[codebooks, frames]`; on the disk when this returns."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         shard, first = self._end()
         data = np.ascontiguousarray(tokens, np.int16)
         with self._data(shard).open("r+b" if self._data(shard).exists() else "wb") as file:

@@ -148,7 +148,7 @@ class _Finetune:
         self.lm = loading.load_lm(spec.model, source, self.device, torch.float32)
         self.lm.train()
         frame_rate = summary["frame_rate"]
-        longest = float(self.lm.cfg.dataset.segment_duration)
+        longest = loading.span_of(self.lm)
         fresh = source is not None and read_card(source).get("trained") is False
         if spec.crop_seconds > longest and not fresh:
             yield self._warning(
@@ -158,7 +158,7 @@ class _Finetune:
             )
         self.crop_seconds = spec.crop_seconds if fresh else min(spec.crop_seconds, longest)
         self.peak = spec.learning_rate or suitable_learning_rate(loading.parameters_of(self.lm), fresh)
-        common = {
+        common: dict[str, Any] = {
             "frames": int(self.crop_seconds * frame_rate),
             "padding": self.lm.special_token_id,
             "condition_dropout": spec.condition_dropout,
@@ -223,7 +223,8 @@ class _Finetune:
         for batch in batches:
             sums, counts = self._forward(batch)
             loss, codebooks = mean_loss(sums, counts)
-            self.scaler.scale(loss / len(batches)).backward()
+            scaled: Tensor = self.scaler.scale(loss / len(batches))
+            scaled.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach()) / len(batches)
             each += codebooks.detach() / len(batches)
             targets += int(counts.sum())
@@ -329,7 +330,7 @@ class _Finetune:
         config = OmegaConf.create(OmegaConf.to_container(self.lm.cfg))
         config.device, config.dtype = "cpu", "float32"
         if source is not None and read_card(source).get("trained") is False:
-            config.dataset.segment_duration = self.crop_seconds
+            config.musichelper.span = self.crop_seconds
         # The hub's models are kept in half precision, as their makers publish them.
         number = torch.float16 if source is None else torch.float32
         name = free_name(library.paths.models, spec.name, self.folder.name)

@@ -13,8 +13,9 @@ _models: dict[tuple[str, ...], Any] = {}
 
 def generate(request: Message, emit: Emit) -> Message:
     """Make clips; the last model stays loaded for the next request."""
+    from assistant.musicgen.blueprint import LM_FILE
     from assistant.musicgen.generation import make_clips
-    from assistant.musicgen.models import LM_FILE, load_model, model_folder
+    from assistant.musicgen.models import load_model, model_folder
     from assistant.musicgen.spec import GenerateSpec
 
     spec = GenerateSpec.from_dict(request["spec"]).check()
