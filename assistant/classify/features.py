@@ -32,6 +32,8 @@ SHORTEST_STEP = 1.0
 """Segments of a short track overlap; they begin at least so many seconds after each other."""
 SILENCE = 1e-3
 """A segment whose root mean square is below this (-60 dBFS) is not music."""
+READ_WHOLE = 90.0
+"""A track up to so many seconds is read at once, as its segments overlap."""
 FEATURES_VERSION = 1
 """Part of the cache's file names: to be raised with any change of the numbers."""
 
@@ -128,7 +130,7 @@ def _compute(path: Path, segment_seconds: float) -> Features:
 
 
 def _segments(path: Path, segment_seconds: float) -> Iterator[npt.NDArray[np.float32]]:
-    """Mono segments spread evenly over the file, each read by itself so that memory stays flat."""
+    """Mono segments spread evenly over the file; of a long one no more than a segment is in memory."""
     length = round(segment_seconds * RATE)
     try:
         duration = soundfile.info(os.fsencode(path)).duration
@@ -140,11 +142,13 @@ def _segments(path: Path, segment_seconds: float) -> Iterator[npt.NDArray[np.flo
                 _("A track needs at least {seconds:g} s to be classified.").format(seconds=segment_seconds),
             )
         count = min(MAX_SEGMENTS, 1 + int(room / SHORTEST_STEP))
-        for start in np.linspace(0.0, max(0.0, duration - segment_seconds), count):
-            samples, _rate = read_audio(
-                path, rate=RATE, mono=True, start=float(start), duration=segment_seconds
-            )
-            segment = samples[0][:length]
+        whole = read_audio(path, rate=RATE, mono=True)[0][0] if duration <= READ_WHOLE else None
+        for start in np.linspace(0.0, max(0.0, duration - segment_seconds), count).tolist():
+            if whole is not None:
+                segment = whole[round(start * RATE) :][:length]
+            else:
+                samples, _rate = read_audio(path, rate=RATE, mono=True, start=start, duration=segment_seconds)
+                segment = samples[0][:length]
             if not np.isfinite(segment).all():
                 raise ValueError(_("it holds values that are no numbers"))
             yield np.pad(segment, (0, length - len(segment)))
