@@ -44,6 +44,12 @@ def test_key_of_a_cadence(root: int, third: int, name: str) -> None:
     assert str(facts(0.05 * np.concatenate(parts)[:, None])["key"]).startswith(name)
 
 
+def test_a_held_tone_has_no_tempo() -> None:
+    found = facts(tone(10, RATE, 1))
+    assert found["onsets"] == 0
+    assert "bpm" not in found
+
+
 def test_no_key_without_notes() -> None:
     assert key_of_profile(np.ones(12)) is None
 
