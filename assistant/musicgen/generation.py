@@ -77,7 +77,7 @@ def make_clips(
             "seconds_to_make": round(time.monotonic() - began, 2),
             "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }
-        folder = Path(spec.out) if spec.out else library.paths.clips
+        folder = Path(spec.out).absolute() if spec.out else library.paths.clips
         folder.mkdir(parents=True, exist_ok=True)
         path = _free_path(folder, spec, seed)
         write_audio(path, samples, rate, loudness=spec.loudness, comment=as_comment(recipe))

@@ -39,10 +39,12 @@ def build_tokens(library: Library, model: str, on_event: OnEvent | None = None) 
     """Encode the ready tracks that are not encoded yet, in a process of its own.
 
     `on_event` gets {"event": "tokens", "done", "total"}. What was encoded before an interruption
-    stays. Raises `MusicHelperError` for a model that cannot be had.
+    stays. Raises `CallError` for an unknown model and `MusicHelperError` for one that cannot be had.
     """
     from assistant.musicgen.client import heavy_worker
+    from assistant.musicgen.models import model_folder
 
+    model_folder(model, library.paths)  # a name that means nothing is told at once
     with heavy_worker() as worker:
         answer = worker.call(
             "tokens",

@@ -11,7 +11,7 @@ import torch
 
 from assistant.errors import MusicHelperError
 from assistant.library.library import Library
-from assistant.musicgen import training
+from assistant.musicgen import loss, training
 from assistant.musicgen.models import list_models, read_card
 from assistant.musicgen.spec import FinetuneSpec
 from assistant.musicgen.training import finetune, learning_rate
@@ -104,7 +104,7 @@ def test_what_a_run_says_and_leaves(music_and_model: Library) -> None:
 
 
 def test_audiocraft_itself_reads_the_exported_model(music_and_model: Library) -> None:
-    from audiocraft.models import MusicGen
+    from audiocraft.models.musicgen import MusicGen
 
     go(music_and_model, spec("export", steps=1, validate_every=0), "run-d")
     model = MusicGen.get_pretrained(str(music_and_model.paths.models / "export"), device="cpu")
@@ -129,7 +129,7 @@ def test_the_loss_falls(tmp_path: Path, music_and_model: Library) -> None:
 def test_a_loss_that_is_no_number_is_left_out_and_then_explained(
     music_and_model: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = training.mean_loss
+    real = loss.mean_loss
     calls = iter(range(1000))
 
     def broken(sums: torch.Tensor, counts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
