@@ -44,7 +44,7 @@ def test_each_message_of_the_source_is_translated() -> None:
     empty = [
         key
         for key, entry in translated.items()
-        if not (entry.string if isinstance(entry.string, str) else entry.string[0]) or entry.fuzzy
+        if not (entry.string if isinstance(entry.string, str) else (entry.string or [""])[0]) or entry.fuzzy
     ]
     assert empty == []
 
@@ -56,7 +56,7 @@ def test_translations_have_the_placeholders_of_the_source() -> None:
         if not entry.id:
             continue
         ids = [entry.id] if isinstance(entry.id, str) else list(entry.id)
-        texts = [entry.string] if isinstance(entry.string, str) else list(entry.string)
+        texts = [entry.string] if isinstance(entry.string, str) else list(entry.string or ())
         for text in texts:
             assert _fields(text) == _fields(ids[-1]), ids[0]
 
