@@ -11,6 +11,7 @@ import numpy as np
 from assistant.classify import network as cnn
 from assistant.classify.features import (
     COEFFICIENTS,
+    FEATURES_VERSION,
     Features,
     Source,
     extract,
@@ -18,7 +19,8 @@ from assistant.classify.features import (
     frames_per_segment,
 )
 from assistant.classify.store import WEIGHTS_NAME, read_description
-from assistant.errors import FileError
+from assistant.errors import FileError, MusicHelperError
+from assistant.i18n import _
 from assistant.workers import Emit, Message, serve
 
 _EVENT_SECONDS = 0.1
@@ -83,6 +85,11 @@ def predict(request: Message, emit: Emit) -> Message:
     """Mean probabilities of each of `sources` by the version in `folder`, or the error of each."""
     folder = request["folder"]
     description = read_description(Path(folder))
+    if description.features_version != FEATURES_VERSION:
+        raise MusicHelperError(
+            _("The classifier in use was trained on other features than this musichelper makes."),
+            _("Train it again with `musichelper classifier train`."),
+        )
     if folder not in _loaded:
         _loaded.clear()
         _loaded[folder] = cnn.load_weights(

@@ -196,10 +196,11 @@ class Labeller:
             self._on_step("row")
             track = ledger.track(track.id)
             assert track is not None
-            try:
-                self._rewrite(self._library, track)
-            except (MusicHelperError, OSError) as error:
-                self.problems.append(_uncaptioned(self._library.root / track.path, error))
+            if track.info is not None:  # a track not yet taken in gets its caption then
+                try:
+                    self._rewrite(self._library, track)
+                except (MusicHelperError, OSError) as error:
+                    self.problems.append(_uncaptioned(self._library.root / track.path, error))
             self._on_step("captioned")
         return self._mark(decision, state)
 
