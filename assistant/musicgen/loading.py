@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from audiocraft.models.encodec import CompressionModel
     from audiocraft.models.musicgen import MusicGen
 
+LONGEST_SPAN = 30.0
+"""Seconds that Meta's models have learnt at once."""
+
 
 def load(name: str, paths: LibraryPaths, device: str, precision: str) -> MusicGen:
     """A model ready to generate; its codec always computes in float32."""
@@ -33,7 +36,8 @@ def load(name: str, paths: LibraryPaths, device: str, precision: str) -> MusicGe
 
     source = model_folder(name, paths)
     lm = load_lm(name, source, place, number)
-    model = MusicGen(name, load_codec(name, source, place), lm)
+    # The constructor tries its own default stride of 18 s, too long for a model that learnt less.
+    model = MusicGen(name, load_codec(name, source, place), lm, max_duration=LONGEST_SPAN)
     model.max_duration = span_of(lm)
     half = number != torch.float32
     model.autocast = TorchAutocast(
