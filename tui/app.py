@@ -177,18 +177,22 @@ class MusicHelperApp(App[None], inherit_bindings=False):
         lively = snapshot is None or snapshot.live_runs or snapshot.coming
         if lively or self._polls % IDLE_POLLS == 0:
             bridge.read_snapshot(self)
-        if isinstance(self.screen, Page):
+        if isinstance(self.screen, Page) and self.screen.filled:
             self.screen.poll()
 
     @on(SnapshotRead)
     def _snapshot_read(self, event: SnapshotRead) -> None:
-        self.trouble = ""
+        if self.trouble:
+            self.trouble = ""
+            self._refresh_headers()
+        if self.bridge is not None:
+            self.bridge.feed.learn(event.snapshot.watch)
         if event.snapshot == self.snapshot:
             return
         self.snapshot = event.snapshot
         self._refresh_headers()
         if isinstance(self.screen, Page):
-            self.screen.show_snapshot(event.snapshot)
+            self.screen.take_snapshot()
 
     @on(IntakeChanged)
     def _intake_changed(self) -> None:
@@ -299,12 +303,11 @@ class MusicHelperApp(App[None], inherit_bindings=False):
 
     # Language and settings
 
-    async def change_language(self, code: str) -> None:
+    def change_language(self, code: str) -> None:
         """Speak another language from now on, on all pages."""
         set_language(code)
         for page in list(self.pages):
-            await page.translate()
-        self._refresh_headers()
+            page.call_later(page.translate)
 
     @property
     def language(self) -> str:

@@ -314,5 +314,5 @@ def _peaks(path: Path, width: int) -> tuple[list[tuple[float, float]], str]:
         return peaks(path, width), ""
     except MusicHelperError as error:
         return [], error.title
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         return [], str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -53,18 +54,26 @@ class IntakeFeed:
         if self._thread is not None:
             self._thread.join(seconds)
 
+    def learn(self, watch: dict[str, Any]) -> None:
+        """Take in what the ledger's folder says of the watcher."""
+        if watch.get("running"):
+            mine = watch.get("pid") == os.getpid() and not self.problem[0]
+            self.state = "watching" if mine else "elsewhere"
+        elif self.state in ("watching", "elsewhere"):
+            self.state = "starting"
+
     def _watch(self) -> None:
         from assistant.intake.watch import watch, watch_state
 
         while not self._stop.is_set():
             with Library(self._root, self._settings) as library:
                 try:
+                    self.problem = ("", "")
                     for event in watch(library, self._stop):
-                        self.state, self.problem = "watching", ("", "")
+                        self.state = "watching"
                         self._heed(event)
                 except MusicHelperError as error:
-                    held = (watch_state(library) or {}).get("pid")
-                    self.state = "elsewhere" if held else "unwatched"
+                    self.state = "elsewhere" if watch_state(library).get("running") else "unwatched"
                     self.problem = (error.title, error.hint)
                 except Exception as error:  # the app shows it and tries again
                     self.state, self.problem = "unwatched", (f"{type(error).__name__}: {error}", "")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from assistant.runs.record import RunRecord
 
 UNLABELLED_FOLDER = ""
+WATCH_SHOWN = ("running", "pid", "backend", "note")
 MIN_GENRES_FOR_CLASSIFIER = 2
 MIN_TRACKS_FOR_CLASSIFIER = 6
 
@@ -108,7 +109,7 @@ class SnapshotReader:
             by_state=by_state,
             to_label=to_label,
             proposed=proposed,
-            watch=watch_state(library) or {},
+            watch={name: value for name, value in watch_state(library).items() if name in WATCH_SHOWN},
             runs=tuple(list_runs(library)),
             classifier=(report.version, report.accuracy, report.chance) if report else None,
             clips=library.ledger.count("clips"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +13,6 @@ import numpy as np
 import pytest
 import soundfile
 from textual.pilot import Pilot
-from textual.widgets import Static
 
 from assistant.config import Settings
 from assistant.files import write_text
@@ -30,7 +30,9 @@ def write_tone(path: Path, hertz: float = 220.0, seconds: float = 0.5) -> None:
     moments = np.arange(int(RATE * seconds)) / RATE
     sound = np.sin(2 * np.pi * hertz * moments) * np.exp(-3 * moments) * 0.8
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, np.stack([sound, sound], 1), RATE, subtype="PCM_16")
+    data = io.BytesIO()
+    soundfile.write(data, np.stack([sound, sound], 1), RATE, subtype="PCM_16", format="WAV")
+    path.write_bytes(data.getvalue())  # soundfile cannot write every name that Linux allows
 
 
 def add_track(library: Library, name: str, *, state: str = "ready", **values: Any) -> Track:
@@ -51,7 +53,7 @@ def add_track(library: Library, name: str, *, state: str = "ready", **values: An
             "wav": relative,
             "caption": caption.relative_to(library.root),
             "duration": 0.5,
-            "title": path.stem,
+            "title": path.stem.encode("utf-8", "replace").decode(),
             "artist": "The Testers",
             **values,
         }
@@ -189,8 +191,8 @@ async def settle(pilot: Pilot[None]) -> None:
 
 
 def text_of(pilot: Pilot[None], selector: str) -> str:
-    """What a static widget of the screen in front says."""
-    return str(pilot.app.screen.query_one(selector, Static).render())
+    """What a widget of the screen in front says, however its lines are broken."""
+    return str(pilot.app.screen.query_one(selector).render())
 
 
 def screen_text(pilot: Pilot[None]) -> str:

@@ -35,6 +35,9 @@ class Page(Screen[None], inherit_bindings=False):
     SCOPE = ""
     app: MusicHelperApp
 
+    filled = False
+    """Whether the widgets are there."""
+
     idle_actions: frozenset[str] = frozenset()
     """Actions that the line of keys leaves out, because they do nothing at the moment."""
 
@@ -69,20 +72,28 @@ class Page(Screen[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self.app.pages.add(self)
-        self.fill()
+        self._fill()
 
     def on_screen_resume(self) -> None:
         if self.app.bridge is not None:
             self.arrive()
-            if self.app.snapshot is not None:
-                self.show_snapshot(self.app.snapshot)
+        self.take_snapshot()
 
     async def translate(self) -> None:
-        """Build the page anew, in the language that is now in use."""
+        """Build the page anew, in the language that is now in use. Runs among the page's own messages."""
+        self.filled = False
         await self.recompose()
-        self.fill()
-        if self.app.snapshot is not None:
+        self._fill()
+
+    def take_snapshot(self) -> None:
+        """Show what the app knows of the library, once the widgets are there."""
+        if self.filled and self.app.snapshot is not None:
             self.show_snapshot(self.app.snapshot)
+
+    def _fill(self) -> None:
+        self.fill()
+        self.filled = True
+        self.take_snapshot()
 
     def on_key(self, event: events.Key) -> None:
         """A full-width letter of an input method does what the plain one does."""

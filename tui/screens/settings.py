@@ -73,12 +73,12 @@ class SettingsScreen(Page):
         self.query_one("#settings-facts", Static).update(Content("\n").join(lines))
 
     @on(Form.Changed)
-    async def _form_changed(self, event: Form.Changed) -> None:
+    def _form_changed(self, event: Form.Changed) -> None:
         value = self.values[event.name]
         self._changed.add(event.name)
         if event.name == "language":
             self.app.change_interface(language=value)
-            await self.app.change_language(value)
+            self.app.change_language(value)
         elif event.name == "theme":
             self.app.change_interface(theme=value)
             self.app.theme = value
