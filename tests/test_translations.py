@@ -16,11 +16,11 @@ from assistant.i18n import _, detect_language, set_language
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "assistant/locale/zh_TW/LC_MESSAGES"
-KEYWORDS = {"_": None, "ngettext": (1, 2)}
+KEYWORDS = {"_": None, "translate": None, "ngettext": (1, 2)}
 
 
-def _fields(message: str) -> set[str]:
-    return {name for _text, name, _spec, _conversion in string.Formatter().parse(message) if name}
+def _fields(message: str) -> set[tuple[str, str | None, str | None]]:
+    return {(name, spec, way) for _text, name, spec, way in string.Formatter().parse(message) if name}
 
 
 def _messages() -> set[str]:
@@ -73,7 +73,7 @@ def test_user_facing_sentences_are_not_f_strings() -> None:
     """An f-string inside `_()` is translated after its values are filled in, so never found."""
     for package in ("assistant", "tui"):
         for path in (ROOT / package).rglob("*.py"):
-            assert not re.search(r"\b(_|ngettext)\(\s*f[\"']", path.read_text("utf-8")), path
+            assert not re.search(r"\b(_|translate|ngettext)\(\s*f[\"']", path.read_text("utf-8")), path
 
 
 @pytest.mark.parametrize(
