@@ -89,7 +89,7 @@ class MusicHelperApp(App[None], inherit_bindings=False):
     """`root` is the folder that was named; it may be no library yet, or nothing (None)."""
 
     TITLE = "musichelper"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     MODES = {  # noqa: RUF012 - as Textual declares it
         "home": _home,
         "intake": _intake,
@@ -140,7 +140,8 @@ class MusicHelperApp(App[None], inherit_bindings=False):
         self.set_keymap(self.keys.keymap)
         self.set_interval(POLL_SECONDS, self._poll)
         if is_library(self.root):
-            self._open_library()
+            # The first screen is painted before anything else is imported.
+            self.call_after_refresh(self._open_library)
         else:
             from tui.screens.welcome import WelcomeScreen
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Opened, add_track, screen_text, settle, text_of, until
 from textual.widgets import Input
 
 from assistant.config import Settings
 from assistant.errors import CallError
 from assistant.i18n import language, set_language
 from assistant.library.library import Library
+from tests.tui.tui_library import Opened, add_track, screen_text, settle, text_of, until
 from tui.actions import SCREENS
 from tui.app import MusicHelperApp
 from tui.messages import Failed, SnapshotRead

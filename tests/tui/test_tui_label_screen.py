@@ -3,12 +3,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from conftest import Opened, add_track, propose, screen_text, settle, until
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from assistant.library.library import Library
+from tests.tui.tui_library import Opened, add_track, propose, screen_text, settle, until
 from tui.screens.accept import AcceptScreen
 from tui.screens.label import LabelScreen
 from tui.screens.page import Page

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Opened, add_clip, add_run, add_track, screen_text, settle, text_of, until
 from textual.widgets import Input
 
 from assistant.config import Settings, load_settings
@@ -19,6 +18,7 @@ from assistant.library.library import Library
 from assistant.musicgen import client
 from assistant.runs import launch
 from assistant.runs.record import list_runs
+from tests.tui.tui_library import Opened, add_clip, add_run, add_track, screen_text, settle, text_of, until
 from tui.messages import Generated
 from tui.screens.dialog import ConfirmDialog, TextDialog
 from tui.screens.generate import GenerateScreen
@@ -74,8 +74,7 @@ async def test_intake_is_live(opened: Opened, music: Library) -> None:
 
 
 async def test_the_watcher_of_the_app_takes_files_in(music: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    from conftest import write_tone
-
+    from tests.tui.tui_library import write_tone
     from tui.app import MusicHelperApp
 
     app = MusicHelperApp(music.root, Settings(), watch=True)
