@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.commands.console import Context, existing_file
 from assistant.commands.options import Commands, add_command, add_group
-from assistant.errors import MusicHelperError
+from assistant.errors import FileError, MusicHelperError
 from assistant.i18n import _, ngettext
 
 if TYPE_CHECKING:
@@ -90,8 +91,17 @@ def print_report(context: Context, report: Report) -> None:
 def _predict(context: Context) -> int:
     from assistant.classify.predict import predict
 
+    failed: list[dict[str, Any]] = []
+
+    def on_event(event: dict[str, Any]) -> None:
+        if event["event"] == "failed":
+            failed.append({"path": str(event["path"]), "reason": event["reason"], "hint": event["hint"]})
+            context.console.error(FileError(Path(event["path"]), event["reason"], event["hint"]))
+        else:
+            show_training(context, event)
+
     files = [existing_file(name) for name in context.arguments.files]
-    predictions = predict(context.library, files, on_event=lambda event: show_training(context, event))
+    predictions = predict(context.library, files, on_event=on_event)
     context.console.clear()
     if context.json:
         context.console.document(
@@ -104,11 +114,12 @@ def _predict(context: Context) -> int:
                         "top": prediction.top,
                     }
                     for prediction in predictions
-                ]
+                ],
+                "failed": failed,
             }
         )
-        return 0
+        return 1 if failed else 0
     for prediction in predictions:
         likely = ", ".join(f"{genre} {probability:.0%}" for genre, probability in prediction.top[:3])
         context.console.result(f"{prediction.path}: {likely}")
-    return 0
+    return 1 if failed else 0

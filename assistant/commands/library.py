@@ -144,10 +144,12 @@ def state_words(state: str) -> str:
 def _watch(context: Context) -> int:
     from assistant.intake.pipeline import run_once
     from assistant.intake.watch import watch
+    from assistant.label.decisions import Labeller
 
     library, console = context.library, context.console
     failed, started = 0, time.monotonic()
     stop = threading.Event()
+    Labeller(library).recover()
     if not context.arguments.once:
         console.say(_("Watching {root}. Ctrl-C stops.").format(root=library.root))
     events = run_once(library) if context.arguments.once else watch(library, stop)
