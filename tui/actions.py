@@ -155,13 +155,13 @@ ACTIONS: tuple[Action, ...] = (
     # Train
     Action("train.start", "start", ("s",), _("Start"), _("Start the fine-tune; it goes on without the app.")),
     Action("train.preset", "preset", ("p",), _("Preset"), _("Quick try, style of a genre, or all music.")),
+    Action("train.hold", "hold", ("space",), _("Pause/resume"), _("Pause the run, or let it go on.")),
+    Action("train.save", "save", ("w",), _("Save"), _("Write a checkpoint now.")),
+    Action("train.stop", "stop", ("x",), _("Stop"), _("Save the run and stop it.")),
     Action(
         "train.classifier", "classifier", ("c",), _("Classifier"), _("Train the genre classifier instead.")
     ),
     Action("train.view", "view", ("v",), _("Form/run"), _("Change between the form and the run.")),
-    Action("train.hold", "hold", ("space",), _("Pause/resume"), _("Pause the run, or let it go on.")),
-    Action("train.save", "save", ("w",), _("Save"), _("Write a checkpoint now.")),
-    Action("train.stop", "stop", ("x",), _("Stop"), _("Save the run and stop it.")),
     # Generate
     Action("generate.start", "start", ("g",), _("Generate"), _("Make clips from the form.")),
     Action(

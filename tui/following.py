@@ -92,13 +92,14 @@ class RunFollower:
             if kind == "epoch":
                 self._add_validation(float(step), event.get("valid_loss"))
         elif kind == "validation" and step is not None:
+            self._phase = None
             self._add_validation(float(step), event.get("valid_loss", event.get("loss")))
         elif kind in ("warning", "paused", "resumed", "checkpoint", "start", "end"):
             words = str(event.get("text") or event.get("path") or "")
             self._notes.append((moment, f"{kind} {words}".strip()))
             if kind in ("paused", "resumed", "start"):
                 self._moments.clear()
-            if kind == "end":
+            if kind in ("start", "end"):
                 self._phase = None
         elif kind == "preparing":
             self._phase = (str(event.get("what") or ""), 0, 0)

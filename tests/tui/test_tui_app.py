@@ -34,22 +34,17 @@ async def test_home_says_what_is_there_and_what_to_do(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 20)])
-@pytest.mark.parametrize("name", SCREENS)
-async def test_each_page_fits(opened: Opened, name: str, size: tuple[int, int]) -> None:
-    async with opened(size=size, mode=name) as pilot:
-        lines = screen_text(pilot).splitlines()
-        assert len(lines) == size[1]
-        assert isinstance(pilot.app.screen, Page)
-        assert "q Quit" in lines[-1]
-        assert "F1 Help" in lines[-1]
-
-
-@pytest.mark.parametrize("name", SCREENS)
-async def test_function_keys_lead_to_each_page(opened: Opened, name: str) -> None:
-    async with opened(mode="settings" if name == "home" else None) as pilot:
-        await pilot.press(f"f{2 + SCREENS.index(name)}")
-        await settle(pilot)
-        assert pilot.app.current_mode == name
+async def test_function_keys_lead_to_each_page_and_each_fits(opened: Opened, size: tuple[int, int]) -> None:
+    async with opened(size=size) as pilot:
+        for place, name in enumerate((*SCREENS[1:], SCREENS[0])):
+            await pilot.press(f"f{3 + place}" if name != "home" else "f2")
+            await settle(pilot)
+            assert pilot.app.current_mode == name
+            lines = screen_text(pilot).splitlines()
+            assert len(lines) == size[1]
+            assert isinstance(pilot.app.screen, Page)
+            assert "q Quit" in lines[-1]
+            assert "F1 Help" in lines[-1]
 
 
 @pytest.mark.parametrize("size", [(59, 24), (80, 19), (20, 5), (1, 1)])

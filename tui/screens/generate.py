@@ -58,7 +58,9 @@ class GenerateScreen(Page):
                 yield Form(self._fields, self.values, id="generate-form")
                 yield Static(id="generate-licence")
             with Vertical(id="generate-right", classes="box"):
-                yield RowList(self._line, key=lambda clip: clip.path, empty=self._empty, id="generate-clips")
+                yield RowList(
+                    self._line, key=lambda clip: clip.path, empty=self._empty, ages=True, id="generate-clips"
+                )
                 yield Waveform(id="generate-wave")
                 yield Static(id="generate-recipe")
         yield Static(id="generate-progress")

@@ -43,6 +43,9 @@ class HomeScreen(Page):
         self.query_one("#home-now").border_title = _("Now")
         self.query_one("#home-next").border_title = _("Next")
 
+    def arrive(self) -> None:
+        self.bridge.read_snapshot(self.app)
+
     def show_snapshot(self, snapshot: Snapshot) -> None:
         for drawn in self.query(Drawn):
             drawn.refresh()

@@ -41,7 +41,9 @@ class IntakeScreen(Page):
     def body(self) -> ComposeResult:
         yield Static(id="intake-watch")
         with Vertical(id="intake-box", classes="box"):
-            yield RowList(self._line, key=lambda track: track.id, empty=self._empty, id="intake-rows")
+            yield RowList(
+                self._line, key=lambda track: track.id, empty=self._empty, ages=True, id="intake-rows"
+            )
         yield Static(id="intake-reason")
 
     def fill(self) -> None:

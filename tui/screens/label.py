@@ -236,6 +236,7 @@ class LabelScreen(Page):
     @on(Decided)
     def _decided(self, event: Decided) -> None:
         self.busy = False
+        self.bridge.read_snapshot(self.app)
         self.session.decide(event.track, event.action, event.genre, time.monotonic())
         self._details.pop(event.track, None)
         self._asked.discard(event.track)
@@ -247,6 +248,7 @@ class LabelScreen(Page):
     @on(Undone)
     def _undone(self, event: Undone) -> None:
         self.busy = False
+        self.bridge.read_snapshot(self.app)
         if not event.tracks:
             self._word = _("Nothing to redo.") if event.again else _("Nothing to undo.")
             self.query_one("#label-word").refresh()
@@ -270,6 +272,7 @@ class LabelScreen(Page):
     @on(Accepted)
     def _accepted(self, event: Accepted) -> None:
         self.busy = False
+        self.bridge.read_snapshot(self.app)
         self.session.decide_many(event.tracks, time.monotonic())
         count = len(event.tracks)
         self._word = ngettext(

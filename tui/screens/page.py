@@ -33,6 +33,7 @@ class Page(Screen[None], inherit_bindings=False):
     """A screen that lasts as long as the app. Its data are attributes, so that it can be built anew."""
 
     SCOPE = ""
+    AUTO_FOCUS = ""  # each page says itself what has the focus
     app: MusicHelperApp
 
     filled = False

@@ -68,7 +68,9 @@ class RunsScreen(Page):
     def body(self) -> ComposeResult:
         with Horizontal(id="runs"):
             with Vertical(id="runs-left", classes="box"):
-                yield RowList(self._line, key=lambda run: run.id, empty=self._empty, id="runs-rows")
+                yield RowList(
+                    self._line, key=lambda run: run.id, empty=self._empty, ages=True, id="runs-rows"
+                )
             with Vertical(id="runs-right", classes="box"):
                 yield RunPanel()
 

@@ -157,7 +157,7 @@ class TrainScreen(Page):
         if run:
             self.set_focus(None)
         else:
-            self.query_one(Form).focus()
+            self.set_focus(self.query_one(Form))
 
     def _paint_run(self) -> None:
         view = self._view

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 FALLBACK_COLOURS = {"raw": "bright_black", "smooth": "yellow", "validation": "green"}
 
 
+LEAST_RANGE = 0.2
+"""Of the losses that are shown; less would blow up noise."""
+
+
 def thin(points: Sequence[tuple[float, float]], most: int) -> list[tuple[float, float]]:
     """At most this many points: the means of neighbours."""
     if len(points) <= most or most < 1:
@@ -94,6 +98,12 @@ class LossPlot(Container):
         if validation:
             x, y = zip(*thin(validation, most), strict=True)
             plot.scatter(x, y, marker="◆", marker_style=colours["validation"], label=_("held out"))
+        losses = [y for points in (raw, validation) for _x, y in points]
+        if max(losses) - min(losses) < LEAST_RANGE:
+            middle = (max(losses) + min(losses)) / 2
+            plot.set_ylimits(middle - LEAST_RANGE / 2, middle + LEAST_RANGE / 2)
+        else:
+            plot.set_ylimits(None, None)
         last = max((points[-1][0] for points in (raw, validation) if points), default=1.0)
         plot.set_xlimits(0, max(last, steps or 0) * 1.02)
         plot.show_legend()

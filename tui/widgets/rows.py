@@ -17,6 +17,7 @@ from textual.visual import Visual
 from tui.actions import bindings_of
 
 Row = TypeVar("Row")
+AGE_SECONDS = 20.0
 CURSOR_STYLE = "$block-cursor-foreground on $block-cursor-background"
 Draw = Callable[[Row, int], Content]
 
@@ -52,15 +53,22 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         *,
         key: Callable[[Row], Hashable],
         empty: Callable[[], str] = str,
+        ages: bool = False,
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
+        """With `ages`, rows say how long ago something was, and are drawn anew now and then."""
         super().__init__(id=id)
+        self._ages = ages
         self._draw = draw
         self._key = key
         self._empty = empty
         self._rows: Sequence[Row] = ()
         self.always_marked = False
         """Show the cursor also without the focus."""
+
+    def on_mount(self) -> None:
+        if self._ages:
+            self.set_interval(AGE_SECONDS, self.refresh)
 
     @property
     def rows(self) -> Sequence[Row]:

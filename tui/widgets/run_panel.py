@@ -38,9 +38,14 @@ class RunPanel(Vertical):
         yield LossPlot()
         yield Drawn(self._draw_notes, id="run-notes")
 
+    def on_mount(self) -> None:
+        self.show(self._view, self._empty)
+
     def show(self, view: RunView | None, empty: str = "") -> None:
         """Show a run, or words where there is none."""
         self._view, self._empty = view, empty
+        if not self.is_mounted:
+            return
         self.query_one("#run-head").refresh()
         self.query_one("#run-notes").refresh(layout=True)
         plot = self.query_one(LossPlot)
