@@ -64,7 +64,11 @@ class IntakeFeed:
 
     def _watch(self) -> None:
         from assistant.intake.watch import watch, watch_state
+        from assistant.label.proposer import Proposer
 
+        proposer = Proposer(
+            self._root, self._settings, lambda _count: self._tell(now=True), self._proposing_failed
+        )
         while not self._stop.is_set():
             with Library(self._root, self._settings) as library:
                 try:
@@ -72,6 +76,8 @@ class IntakeFeed:
                     for event in watch(library, self._stop):
                         self.state = "watching"
                         self._heed(event)
+                        if event.event == "ready":
+                            proposer.note()
                 except MusicHelperError as error:
                     self.state = "elsewhere" if watch_state(library).get("running") else "unwatched"
                     self.problem = (error.title, error.hint)
@@ -79,6 +85,11 @@ class IntakeFeed:
                     self.state, self.problem = "unwatched", (f"{type(error).__name__}: {error}", "")
             self._tell(now=True)
             self._stop.wait(RETRY_SECONDS)
+        proposer.close()
+
+    def _proposing_failed(self, error: MusicHelperError) -> None:
+        self.problem = (error.title, error.hint)
+        self._tell(now=True)
 
     def _heed(self, event: Any) -> None:
         path = str(event.path or "")

@@ -6,11 +6,14 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assistant.commands.console import Context, duration_text
 from assistant.commands.options import Commands, add_command
 from assistant.i18n import _, ngettext
+
+if TYPE_CHECKING:
+    from assistant.intake.events import IntakeEvent
 
 
 def add_commands(commands: Commands) -> None:
@@ -145,34 +148,55 @@ def _watch(context: Context) -> int:
     from assistant.intake.pipeline import run_once
     from assistant.intake.watch import watch
     from assistant.label.decisions import Labeller
+    from assistant.label.proposer import Proposer, propose_for_new
 
     library, console = context.library, context.console
+    once = context.arguments.once
     failed, started = 0, time.monotonic()
     stop = threading.Event()
     Labeller(library).recover()
-    if not context.arguments.once:
+    if not once:
         console.say(_("Watching {root}. Ctrl-C stops.").format(root=library.root))
-    events = run_once(library) if context.arguments.once else watch(library, stop)
+    proposer = Proposer(
+        library.root, context.settings, lambda count: _say_proposed(context, count), console.error
+    )
     try:
-        for event in events:
+        for event in run_once(library) if once else watch(library, stop):
             failed += event.event == "failed"
-            if context.json:
-                document = event.as_dict()
-                if event.path:
-                    document["path"] = str(library.root / event.path)
-                console.document(document)
-            elif event.event == "ready":
-                console.say(_("ready: {path}").format(path=event.path))
-            elif event.event == "failed":
-                console.say(
-                    _("failed: {path}: {reason}").format(path=event.path, reason=event.as_dict()["reason"])
-                )
-            elif event.event == "done" and context.arguments.once:
-                console.result(
-                    _("{ready} ready, {failed} failed, {unchanged} as before, in {time}.").format(
-                        time=duration_text(time.monotonic() - started), **event.as_dict()
-                    )
-                )
+            if event.event == "done" and once:
+                _say_proposed(context, propose_for_new(library))
+            elif event.event == "ready" and not once:
+                proposer.note()
+            _say_intake(context, event, started)
     finally:
         stop.set()
-    return 1 if failed and context.arguments.once else 0
+        proposer.close()
+    return 1 if failed and once else 0
+
+
+def _say_proposed(context: Context, count: int) -> None:
+    if count and context.json:
+        context.console.document({"event": "proposed", "path": "", "count": count})
+    elif count:
+        context.console.say(
+            ngettext("{count} new proposal.", "{count} new proposals.", count).format(count=count)
+        )
+
+
+def _say_intake(context: Context, event: IntakeEvent, started: float) -> None:
+    console = context.console
+    if context.json:
+        document = event.as_dict()
+        if event.path:
+            document["path"] = str(context.library.root / event.path)
+        console.document(document)
+    elif event.event == "ready":
+        console.say(_("ready: {path}").format(path=event.path))
+    elif event.event == "failed":
+        console.say(_("failed: {path}: {reason}").format(path=event.path, reason=event.reason))
+    elif event.event == "done" and context.arguments.once:
+        console.result(
+            _("{ready} ready, {failed} failed, {unchanged} as before, in {time}.").format(
+                time=duration_text(time.monotonic() - started), **event.as_dict()
+            )
+        )
