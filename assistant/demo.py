@@ -31,6 +31,8 @@ class DemoSize:
     piece_seconds: float = 20.0
     codec_seconds: float = 75.0
     """Training time of the small codec."""
+    steps: int = 200
+    """Updates of the small model."""
     clip_seconds: float = 8.0
 
 
@@ -75,7 +77,7 @@ def run_demo(
             (_("propose and confirm"), lambda: _confirm(library, truth)),
             (_("build the small model"), lambda: _build_model(library, size, show)),
             (_("encode to tokens"), lambda: _encode(library, show)),
-            (_("fine-tune"), lambda: _finetune(library, seed, show)),
+            (_("fine-tune"), lambda: _finetune(library, size, seed, show)),
             (_("generate"), lambda: _generate(library, size, seed, show)),
         )
         for name, work in steps:
@@ -239,14 +241,16 @@ def _encode(library: Library, show: Show) -> tuple[str, Path, dict[str, Any]]:
     return detail, library.paths.tokens, {"tracks": summary.tracks, "seconds": summary.seconds}
 
 
-def _finetune(library: Library, seed: int, show: Show) -> tuple[str, Path, dict[str, Any]]:
+def _finetune(library: Library, size: DemoSize, seed: int, show: Show) -> tuple[str, Path, dict[str, Any]]:
     from assistant.musicgen.models import BUILT_IN
     from assistant.musicgen.spec import FinetuneSpec
     from assistant.runs.events import read_events
     from assistant.runs.launch import start_run
     from assistant.runs.record import read_run, run_folder
 
-    spec = FinetuneSpec.from_settings(library.settings, name=MODEL, model=BUILT_IN, seed=seed).check()
+    spec = FinetuneSpec.from_settings(
+        library.settings, name=MODEL, model=BUILT_IN, steps=size.steps, seed=seed
+    ).check()
     run = start_run(library, "finetune", spec.as_dict(), MODEL)
     while run.live:
         time.sleep(POLL_SECONDS)

@@ -48,7 +48,7 @@ class IntakeFeed:
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._thread.start()
 
-    def stop(self, seconds: float = 2.0) -> None:
+    def stop(self, seconds: float = 1.0) -> None:
         """Ask the watcher to leave, and give it a moment for it."""
         self._stop.set()
         if self._thread is not None:
@@ -64,6 +64,7 @@ class IntakeFeed:
 
     def _watch(self) -> None:
         from assistant.intake.watch import watch, watch_state
+        from assistant.label.decisions import Labeller
         from assistant.label.proposer import Proposer
 
         proposer = Proposer(
@@ -73,6 +74,7 @@ class IntakeFeed:
             with Library(self._root, self._settings) as library:
                 try:
                     self.problem = ("", "")
+                    Labeller(library).recover()
                     for event in watch(library, self._stop):
                         self.state = "watching"
                         self._heed(event)
