@@ -82,6 +82,7 @@ def run(root: Path | None, settings: Settings, config: Path | None) -> int:
     async def show() -> None:
         guard.install(asyncio.get_running_loop())
         await app.run_async()
+        guard.left()
 
     try:
         asyncio.run(show())

@@ -29,6 +29,7 @@ from tui.messages import (
 )
 from tui.palette import ActionCommands
 from tui.screens.page import Page
+from tui.text import visible
 from tui.theme import MUSICHELPER, MUSICHELPER_LIGHT, quiet_colours
 from tui.widgets.header import Header, home_short
 
@@ -139,6 +140,9 @@ class MusicHelperApp(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self.set_keymap(self.keys.keymap)
         self.set_interval(POLL_SECONDS, self._poll)
+        if self.theme != self.settings.interface.theme:
+            words = _("There is no theme {name}; the settings page lists those there are.")
+            self.say(words.format(name=visible(self.settings.interface.theme)), seconds=8)
         if is_library(self.root):
             # The first screen is painted before anything else is imported.
             self.call_after_refresh(self._open_library)
@@ -178,6 +182,9 @@ class MusicHelperApp(App[None], inherit_bindings=False):
         lively = snapshot is None or snapshot.live_runs or snapshot.coming
         if lively or self._polls % IDLE_POLLS == 0:
             bridge.read_snapshot(self)
+        problem = bridge.listening.new_problem()
+        if problem:
+            self.say(visible(problem), seconds=8)
         if isinstance(self.screen, Page) and self.screen.filled:
             self.screen.poll()
 

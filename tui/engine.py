@@ -65,7 +65,7 @@ class Engine:
         self._requests.put(None)
         if self._generator is not None and self.busy:
             self._generator.cancel()
-        self._thread.join(2.0)
+        self._thread.join(1.0)
 
     def _work(self) -> None:
         with Library(self._root, self._settings) as library:

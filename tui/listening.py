@@ -27,6 +27,7 @@ class Listening:
         self._player: Player | None = None
         self._lock = threading.Lock()
         self._told = False
+        self._problem = ""
 
     def change(self, kind: str) -> None:
         """Use another kind of player from now on; answers the app with `PlayerReady`."""
@@ -50,10 +51,12 @@ class Listening:
         """Seconds into what is playing."""
         return self._player.position() if self._player is not None else 0.0
 
-    @property
-    def problem(self) -> str:
-        """Why the last file was not heard."""
-        return self._player.problem if self._player is not None else ""
+    def new_problem(self) -> str:
+        """Why the last file was not heard, told once; empty where all is well."""
+        problem = self._player.problem if self._player is not None and self._player.kind != "none" else ""
+        new = problem if problem != self._problem else ""
+        self._problem = problem
+        return new
 
     def close(self) -> None:
         """End the player."""

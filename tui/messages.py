@@ -152,13 +152,6 @@ class RunAsked(Message):
 
 
 @dataclass
-class RunsRead(Message):
-    """All runs, newest first."""
-
-    runs: list[RunRecord]
-
-
-@dataclass
 class RunFollowed(Message):
     """A run with its curves so far."""
 

@@ -49,15 +49,21 @@ class Guard:
         """End the app; if it cannot within three seconds, the process ends all the same."""
         if not self._gone.is_set():
             self._gone.set()
-            timer = threading.Timer(HARD_EXIT_SECONDS, self.end_now)
-            timer.daemon = True
-            timer.start()
+            self._end_at_last(1)
             self._app.exit()
 
-    def end_now(self) -> None:
-        """Restore the terminal and end the process."""
-        self.restore()
-        os._exit(1)
+    def left(self) -> None:
+        """The app has ended: a thread that still works on something does not hold up the process."""
+        self._end_at_last(0)
+
+    def _end_at_last(self, status: int) -> None:
+        def end() -> None:
+            self.restore()
+            os._exit(status)
+
+        timer = threading.Timer(HARD_EXIT_SECONDS, end)
+        timer.daemon = True
+        timer.start()
 
     def restore(self) -> None:
         """Put the terminal back as it was, as far as it is still there."""

@@ -60,8 +60,8 @@ def test_numbers_are_short() -> None:
     assert [bar(share, 4) for share in (-1, 0, 0.5, 0.53, 1, 2)] == ["", "", "██", "██▏", "████", "████"]
 
 
-def test_a_waveform_is_as_high_as_its_energy() -> None:
-    assert outline([(0.0, 0.5), (-0.25, 0.0), (0.0, 0.0)], 2) == ["█  ", "█▄ "]
+def test_a_waveform_is_as_high_as_its_largest_sample() -> None:
+    assert outline([(0.0, 0.5), (-0.25, 0.0), (0.0, 0.0)], 2) == ["█  ", "██ "]
     assert outline([], 2) == ["", ""]
     assert outline([(0.0, 0.0)], 1) == [" "]
     assert squeeze([(-1.0, 0.1), (-0.1, 0.2), (0.0, 0.3), (0.0, 0.4)], 2) == [(-1.0, 0.2), (0.0, 0.4)]

@@ -13,11 +13,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from assistant.i18n import _, ngettext
-from tui.actions import DIGITS
-from tui.labelling import OPEN, ORDERS, LabelSession
+from tui.label_lines import LabelLines
+from tui.labelling import ORDERS, LabelSession
 from tui.messages import Accepted, Decided, DetailsRead, Failed, QueueRead, Undone
 from tui.screens.page import Page, page_bindings
-from tui.text import bar, clock, fit, fit_middle, len_cells, pad, span, visible
+from tui.text import visible
 from tui.vocabulary import status
 from tui.widgets.drawn import Drawn
 from tui.widgets.form import Option
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 GUARD_SECONDS = 0.15
 """A key this soon after an item was painted was meant for the one before it."""
 GUARDED = {"label.accept", "label.genre", "label.skip", "label.flag", "label.reject", "label.all"}
-PROPOSALS_SHOWN = 3
-DIGITS_IN_ROW = 5
 PREFETCHED = 3
 DETAILS_KEPT = 64
 PEAKS_WIDTH = 240
@@ -52,33 +50,34 @@ class LabelScreen(Page):
         """A decision is being written; keys that decide are dropped until its answer came."""
         self._painted: float | None = None
         self._paintings = 0
-        self._choice = 0
+        self.lines = LabelLines(self.session, self.app.keys, self.app.settings.library.unlabelled)
         self._details: OrderedDict[int, DetailsRead] = OrderedDict()
         self._asked: set[int] = set()
         self._wanted: int | None = None
-        self._read = False
-        self._word = ""
 
     def body(self) -> ComposeResult:
         with Horizontal(id="label"):
             queue: RowList[QueueItem] = RowList(
-                self._queue_line, key=lambda item: item.track.id, empty=self._empty, id="label-queue"
+                self.lines.queue_line,
+                key=lambda item: item.track.id,
+                empty=self.lines.empty,
+                id="label-queue",
             )
             queue.can_focus = False
             queue.always_marked = True
             with Vertical(id="label-left", classes="box"):
                 yield queue
             with Vertical(id="label-right", classes="box"):
-                yield Drawn(self._draw_name, id="label-name")
-                yield Drawn(self._draw_facts, id="label-facts")
+                yield Drawn(self.lines.name, id="label-name")
+                yield Drawn(self.lines.facts, id="label-facts")
                 yield Waveform(id="label-wave")
-                yield Drawn(self._draw_proposals, id="label-proposals")
+                yield Drawn(self.lines.proposals, id="label-proposals")
                 yield Static(id="label-caption")
-                yield Drawn(self._draw_digits, id="label-digits")
-                yield Drawn(self._draw_word, id="label-word")
+                yield Drawn(self.lines.digits, id="label-digits")
+                yield Drawn(self.lines.words, id="label-word")
 
     def fill(self) -> None:
-        if self._read:
+        if self.lines.read:
             self._paint()
 
     def arrive(self) -> None:
@@ -95,7 +94,8 @@ class LabelScreen(Page):
             wave.share = 0.0
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        if self._read and self.session.current is None and self._new_files(snapshot):
+        self._count_new()
+        if self.lines.new and self.session.current is None:
             self.bridge.read_queue(self, self.session.order)
         self.query_one("#label-word").refresh()
 
@@ -118,16 +118,16 @@ class LabelScreen(Page):
             method()
 
     def action_accept(self) -> None:
-        top = self._top(self.session.current)
-        if self._choice < len(top):
-            self._decide("label", top[self._choice][0])
+        top = self.lines.top(self.session.current)
+        if self.lines.choice < len(top):
+            self._decide("label", top[self.lines.choice][0])
         elif self.session.current is not None:
             self.action_genre()
 
     def action_choose(self, lines: int) -> None:
-        top = self._top(self.session.current)
+        top = self.lines.top(self.session.current)
         if top:
-            self._choice = (self._choice + lines) % len(top)
+            self.lines.choice = (self.lines.choice + lines) % len(top)
             self.query_one("#label-proposals").refresh()
 
     def action_digit(self, place: int) -> None:
@@ -225,9 +225,9 @@ class LabelScreen(Page):
     def _queue_read(self, event: QueueRead) -> None:
         first = self.app.settings.library.genres
         came = self.session.take(event.items, event.genres, first)
-        if came and self._read:
-            self._word = ngettext("{count} new", "{count} new", came).format(count=came)
-        self._read = True
+        if came and self.lines.read:
+            self.lines.word = ngettext("{count} new", "{count} new", came).format(count=came)
+        self.lines.read = True
         if self._wanted is not None:
             self.session.go_to(self._wanted)
             self._wanted = None
@@ -241,7 +241,7 @@ class LabelScreen(Page):
         self._details.pop(event.track, None)
         self._asked.discard(event.track)
         word = status(event.action).word
-        self._word = f"{word}: {visible(event.genre)}" if event.genre else word
+        self.lines.word = f"{word}: {visible(event.genre)}" if event.genre else word
         self._tell_problems(event.problems)
         self._paint()
 
@@ -250,7 +250,7 @@ class LabelScreen(Page):
         self.busy = False
         self.bridge.read_snapshot(self.app)
         if not event.tracks:
-            self._word = _("Nothing to redo.") if event.again else _("Nothing to undo.")
+            self.lines.word = _("Nothing to redo.") if event.again else _("Nothing to undo.")
             self.query_one("#label-word").refresh()
             return
         for track in event.tracks:
@@ -259,9 +259,9 @@ class LabelScreen(Page):
         if event.again:
             for track in event.tracks:
                 self.session.decide(track, event.action, event.genre, time.monotonic())
-            self._word = _("Done again: {what}").format(what=status(event.action).word)
+            self.lines.word = _("Done again: {what}").format(what=status(event.action).word)
         else:
-            self._word = _("Undone: {what}").format(what=status(event.action).word)
+            self.lines.word = _("Undone: {what}").format(what=status(event.action).word)
             if not self.session.take_back(event.tracks):
                 # Decided in an earlier session: it is in the queue again, but not in ours.
                 self._wanted = event.tracks[0]
@@ -275,7 +275,7 @@ class LabelScreen(Page):
         self.bridge.read_snapshot(self.app)
         self.session.decide_many(event.tracks, time.monotonic())
         count = len(event.tracks)
-        self._word = ngettext(
+        self.lines.word = ngettext(
             "{count} accepted; one undo takes all back", "{count} accepted; one undo takes all back", count
         ).format(count=count)
         self._tell_problems(event.problems)
@@ -307,7 +307,7 @@ class LabelScreen(Page):
     def _paint(self) -> None:
         """Show the item under the cursor; only keys pressed after it was painted decide about it."""
         self._painted = None
-        self._choice = 0
+        self.lines.choice = 0
         self._paintings += 1
         painting = self._paintings
         queue = self.query_one("#label-queue", RowList)
@@ -324,33 +324,6 @@ class LabelScreen(Page):
 
         self.call_after_refresh(painted)
 
-    def _draw_name(self, width: int) -> Content:
-        item = self.session.current
-        if item is None:
-            if not self._read:
-                return Content("")
-            text = _("All tracks have a genre.") if self.session.items else _("No track waits for a genre.")
-            return Content.styled(text, "bold")
-        state = self.session.state(item.track.id)
-        title = Content.styled(fit_middle(visible(item.track.path.name), width - 14), "bold")
-        if state == OPEN:
-            return title
-        genre = self.session.decided[item.track.id][1]
-        shown = status(state)
-        return Content.assemble(title, "  ", (f"{shown.mark} {visible(genre or shown.word)}", shown.style))
-
-    def _draw_facts(self, width: int) -> Content:
-        item = self.session.current
-        if item is None:
-            folder = self.app.settings.library.unlabelled
-            words = _("Tracks in {folder} come here.").format(folder=folder) if self._read else ""
-            return Content.styled(words, "$dim")
-        track = item.track
-        who = " – ".join(visible(part) for part in (track.artist, track.title) if part)
-        folder = visible(track.path.parent) if str(track.path.parent) != "." else ""
-        facts = "  ".join(part for part in (clock(track.duration), who, folder) if part)
-        return Content.styled(fit(facts, width), "$dim")
-
     def _paint_details(self) -> None:
         item = self.session.current
         wave, caption = self.query_one(Waveform), self.query_one("#label-caption", Static)
@@ -365,114 +338,10 @@ class LabelScreen(Page):
             wave.show(details.peaks, visible(details.problem))
             caption.update(Content.styled(visible(details.caption), "$dim"), layout=False)
 
-    def _draw_proposals(self, width: int) -> Content:
-        item = self.session.current
-        top = self._top(item)
-        if item is None:
-            return Content("")
-        if not top:
-            words = _("No proposal yet. {key} chooses any genre.").format(
-                key=self.app.keys.name("label.genre")
-            )
-            return Content.styled(words, "$dim")
-        name = min(max(len_cells(visible(genre)) for genre, _chance in top) + 2, width // 2)
-        room = max(6, width - name - 11)
-        lines = []
-        for place, (genre, chance) in enumerate(top):
-            here = place == self._choice
-            lines.append(
-                Content.assemble(
-                    ("▸ " if here else "  ", "$accent"),
-                    (pad(self._digit_of(genre), 2), "$footer-key-foreground"),
-                    (pad(visible(genre), name), "bold" if here else ""),
-                    (pad(bar(chance, room), room), "$accent" if here else "$primary"),
-                    f" {chance:>4.0%}",
-                )
-            )
-        return Content("\n").join(lines)
-
-    def _draw_digits(self, width: int) -> Content:
-        genres = self.session.genres[: len(DIGITS)]
-        rows = [genres[first : first + DIGITS_IN_ROW] for first in range(0, len(genres), DIGITS_IN_ROW)]
-        if not rows:
-            return Content("")
-        names = [
-            max(len_cells(visible(row[place])) for row in rows if place < len(row))
-            for place in range(len(rows[0]))
-        ]
-        gap = "  " if sum(names) + 4 * len(names) - 2 <= width else " "
-        lines = []
-        for row in rows:
-            cells = [
-                Content.assemble(
-                    (self._digit_of(genre), "$footer-key-foreground"), " ", pad(visible(genre), size)
-                )
-                for genre, size in zip(row, names, strict=False)
-            ]
-            lines.append(Content(gap).join(cells))
-        return Content("\n").join(lines)
-
-    def _draw_word(self, _width: int) -> Content:
-        if not self._read:
-            return Content("")
-        session = self.session
-        done = sum(action == "label" for action, _genre in session.decided.values())
-        left = len(session.open)
-        place = min(session.index + 1, len(session.items))
-        parts = [
-            _("{place} of {total}").format(place=place, total=len(session.items)),
-            _("{count} labelled").format(count=done),
-            {
-                "margin": _("closest first"),
-                "confident": _("surest first"),
-                "newest": _("newest first"),
-                "folder": _("by folder"),
-            }[session.order],
-        ]
-        pace = session.pace()
-        if pace and left:
-            parts.append(_("{time} left").format(time=span(pace * left)))
-        word = Content.styled(self._word, "bold")
-        new = self._new_files(self.app.snapshot)
-        if new:
-            words = ngettext("{count} new", "{count} new", new).format(count=new)
-            gap = "  " if self._word else ""
-            word = Content.assemble(word, gap, (f"{self.app.keys.name('label.reload')} {words}", "$accent"))
-        return Content.assemble(word, "\n", (" · ".join(parts), "$dim"))
-
-    def _queue_line(self, item: QueueItem, width: int) -> Content:
-        action, genre = self.session.decided.get(item.track.id, (OPEN, None))
-        shown = status(action)
-        right = genre or ""
-        if action == OPEN and item.proposal:
-            right = f"{item.proposal.probability:.0%}"
-        right = fit(visible(right), 9)
-        room = max(4, width - len(right) - 4)
-        return Content.assemble(
-            (f"{shown.mark} ", shown.style),
-            (
-                pad(fit_middle(visible(item.track.path.name), room), room),
-                "" if action == OPEN else "$dim",
-            ),
-            (f" {right}", "$dim"),
-        )
-
-    def _empty(self) -> str:
-        return _("nothing waits") if self._read else _("reading…")
-
-    # Small things
-
-    def _top(self, item: QueueItem | None) -> list[tuple[str, float]]:
-        return item.proposal.top[:PROPOSALS_SHOWN] if item and item.proposal else []
-
-    def _digit_of(self, genre: str) -> str:
-        place = self.session.genres.index(genre) if genre in self.session.genres else len(DIGITS)
-        if place >= len(DIGITS):
-            return " "
-        return self.app.keys.name(f"label.genre_{DIGITS[place]}")
-
-    def _new_files(self, snapshot: Snapshot | None) -> int:
-        return max(0, snapshot.to_label - len(self.session.open)) if snapshot and self._read else 0
+    def _count_new(self) -> None:
+        snapshot = self.app.snapshot
+        known = snapshot is not None and self.lines.read
+        self.lines.new = max(0, snapshot.to_label - len(self.session.open)) if snapshot and known else 0
 
     def _fetch(self) -> None:
         """Ask for what is shown now and next."""

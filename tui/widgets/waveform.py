@@ -14,14 +14,13 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def outline(peaks: Sequence[tuple[float, float]], height: int) -> list[str]:
-    """Lines of blocks, the top one first: each column as high as the square of its largest sample.
+    """Lines of blocks, the top one first: each column as high as its largest sample.
 
-    The square is the energy; with the plain sample all loud music would look like one block. The
-    highest column fills the height, so that a quiet sound has a shape too.
+    The highest column fills the height, so that a quiet sound has a shape too.
     """
     heights = [max(abs(low), abs(high)) for low, high in peaks]
     top = max(heights, default=0.0) or 1.0
-    eighths = [round((value / top) ** 2 * height * 8) for value in heights]
+    eighths = [round(value / top * height * 8) for value in heights]
     return [
         "".join(BLOCKS[min(8, max(0, column - 8 * line))] for column in eighths)
         for line in reversed(range(height))
