@@ -45,7 +45,7 @@ def codec_config() -> dict[str, Any]:
             "ratios": [8, 5, 4, 4],
             "activation": "ELU",
             "activation_params": {"alpha": 1.0},
-            "norm": "weight_norm",
+            "norm": "none",
             "norm_params": {},
             "kernel_size": 7,
             "residual_kernel_size": 3,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 CROP_SECONDS = 0.48
 BATCH = 6
-LEARNING_RATE = 2e-3
-FREE_SHARE = 0.45
+LEARNING_RATE = 1.2e-3
+FREE_SHARE = 0.55
 """The part of the time in which encoder and decoder learn together, with noise in the place of the
 quantizer. Then the encoder stays, k-means fits the codebooks to it, and the decoder learns what the
 codes leave of the sound. In a minute this reaches what straight-through training does in many, and
@@ -25,11 +26,15 @@ FEWEST_STEPS = 150
 """On a machine too busy for these in time, training takes longer, up to `PATIENCE` times."""
 PATIENCE = 3.0
 LATENTS_FOR_CODEBOOKS = 8192
-NOISE = 0.5
-"""Standard deviation in the latent; with `PENALTY` on its size, a code of few bits."""
-PENALTY = 0.02
+NOISE = 0.1
+"""Of the latent's own standard deviation in each channel: what the decoder relies on must survive a
+coarse code. A fixed size would drown a latent that starts small, and the decoder would learn to hum."""
 WAVE_WEIGHT = 0.3
 GRADIENT_CLIP = 10.0
+GAIN = 1.15
+"""Of the first weights; a little over one makes up for what ELU takes."""
+USUAL_LEVEL = 0.15
+"""The usual standard deviation of music between -1 and 1."""
 FLOOR = 1e-3
 """Of a mel band's amplitude: what is softer than about -60 dB is not worth a code."""
 _SCALES = ((256, 24), (512, 48), (1024, 64), (2048, 80))
@@ -43,6 +48,9 @@ class CodecResult:
     seconds: float
     distance: float
     distance_of_silence: float
+    distance_of_wrong_codes: float | None
+    """Of audio decoded from another piece's codes: where this is no larger, the decoder only hums. None
+    where only one piece was held out."""
     codes_used: list[float]
     """For each codebook, the share of its codes that held-out audio uses."""
 
@@ -98,6 +106,7 @@ def train_codec(
     crops = _Crops(training, int(CROP_SECONDS * rate), chooser)
     loss_of = MelLoss(rate)
 
+    keep_variance(model)
     model.train()
     quantizer = model.quantizer
     optimizer = torch.optim.AdamW(
@@ -117,17 +126,16 @@ def train_codec(
             model.encoder.requires_grad_(False)
             fitted = True
         batch = crops.draw(BATCH)
-        penalty = batch.new_zeros(())
         if fitted:
             with torch.no_grad():
                 latent = quantizer.decode(quantizer.encode(model.encoder(batch[:, None])))
         else:
             latent = model.encoder(batch[:, None])
-            penalty = latent.pow(2).mean()
-            latent = latent + NOISE * torch.randn_like(latent)
+            spread = latent.detach().std(dim=(0, 2), keepdim=True)
+            latent = latent + NOISE * spread * torch.randn_like(latent)
         decoded = model.decoder(latent)[:, 0, : batch.shape[1]]
         wave = (decoded - batch).abs().mean() / (batch.abs().mean() + 1e-2)
-        loss = loss_of(decoded, batch) + WAVE_WEIGHT * wave + PENALTY * penalty
+        loss = loss_of(decoded, batch) + WAVE_WEIGHT * wave
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_CLIP)
@@ -142,6 +150,32 @@ def train_codec(
     model.requires_grad_(True)
     model.eval()
     return _measure(model, held_out, rate, loss_of, steps, time.monotonic() - start)
+
+
+def keep_variance(model: Any) -> None:
+    """First weights with which a waveform reaches the latent and comes back with its size.
+
+    With torch's own, each layer halves the signal, so after fifteen of them the decoder hears
+    nothing but its biases and takes thousands of steps to notice its input. Weights of standard
+    deviation gain / sqrt(inputs) keep it (He et al. 2015, arXiv:1502.01852).
+    """
+    import torch
+    from torch import nn
+
+    for network in (model.encoder, model.decoder):
+        for layer in network.modules():
+            if isinstance(layer, (nn.Conv1d, nn.ConvTranspose1d)):
+                inputs = layer.in_channels * layer.kernel_size[0]
+                if isinstance(layer, nn.ConvTranspose1d):
+                    inputs //= layer.stride[0]
+                nn.init.normal_(layer.weight, std=GAIN / math.sqrt(inputs))
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        first = next(layer for layer in model.encoder.modules() if isinstance(layer, nn.Conv1d))
+        first.weight.div_(USUAL_LEVEL)
+        last = [layer for layer in model.decoder.modules() if isinstance(layer, nn.Conv1d)][-1]
+        last.weight.mul_(USUAL_LEVEL)
 
 
 class _Crops:
@@ -211,7 +245,7 @@ def _measure(
 ) -> CodecResult:
     import torch
 
-    distances, silences = [], []
+    distances, silences, wrong = [], [], []
     used: list[Tensor] = []
     with torch.no_grad():
         for piece in audio[:24]:
@@ -221,6 +255,10 @@ def _measure(
             y = model.decode(codes)[:, 0, : x.shape[1]]
             distances.append(float(loss_of(y, x)))
             silences.append(float(loss_of(torch.zeros_like(x), x)))
+            if used:
+                length = min(codes.shape[2], used[-1].shape[1])
+                other = model.decode(used[-1][None, :, :length])[:, 0, : length * hop]
+                wrong.append(float(loss_of(other, x[:, : length * hop])))
             used.append(codes[0])
     codes = torch.cat(used, dim=1)
     return CodecResult(
@@ -228,5 +266,6 @@ def _measure(
         seconds=seconds,
         distance=float(np.mean(distances)),
         distance_of_silence=float(np.mean(silences)),
+        distance_of_wrong_codes=float(np.mean(wrong)) if wrong else None,
         codes_used=[len(book.unique()) / model.cardinality for book in codes],
     )

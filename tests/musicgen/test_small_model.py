@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,8 @@ from assistant.config import Settings
 from assistant.errors import CallError, MusicHelperError
 from assistant.library.library import Library
 from assistant.musicgen import backend, blueprint
-from assistant.musicgen.codec import train_codec
+from assistant.musicgen import codec as codec_module
+from assistant.musicgen.codec import keep_variance, train_codec
 from assistant.musicgen.encode import encode, encode_library
 from assistant.musicgen.kmeans import kmeans
 from assistant.musicgen.loading import load_codec
@@ -18,19 +21,55 @@ from tests.musicgen.tiny_models import NAME, chord, write_tiny_model
 backend.prepare()
 
 
-def test_the_codec_learns_to_sound_like_its_tracks() -> None:
+def small_codec() -> Any:
     from audiocraft.models import builders
     from omegaconf import OmegaConf
 
     config = blueprint.codec_config()
     config["seanet"]["n_filters"] = 4
     config["rvq"]["bins"] = 64
-    codec = builders.get_compression_model(OmegaConf.create({**config, "device": "cpu"}))
-    audio = [chord(index, 2.0, 32_000) for index in range(8)]
-    result = train_codec(codec, audio, 32_000, seconds=4.0)
-    assert result.distance < 0.7 * result.distance_of_silence
+    torch.manual_seed(0)
+    return builders.get_compression_model(OmegaConf.create({**config, "device": "cpu"}))
+
+
+def piece(index: int) -> np.ndarray[Any, Any]:
+    """Two seconds of tones with overtones and a beat of noise."""
+    random = np.random.default_rng(index)
+    noise = 0.1 * random.standard_normal(64_000) * np.exp(-20 * (np.arange(64_000) / 8_000 % 1))
+    return (chord(int(random.integers(24)), 2.0, 32_000) + noise).astype(np.float32)
+
+
+def test_the_codec_hears_its_input_before_it_has_learnt() -> None:
+    codec = small_codec()
+    wave = torch.from_numpy(np.stack([piece(0), piece(1)]))[:, None]
+    keep_variance(codec)
+    with torch.no_grad():
+        latent = codec.encoder(wave)
+        decoded = codec.decoder(latent)
+    assert 0.1 < float(latent.std(dim=2).mean()) < 10.0
+    # The two outputs differ as much as they are loud: no common hum.
+    assert float((decoded[0] - decoded[1]).std()) > 0.5 * float(decoded.std())
+
+
+def test_the_codec_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("BATCH", 3), ("CROP_SECONDS", 0.24), ("FEWEST_STEPS", 60), ("PATIENCE", 1e6)):
+        monkeypatch.setattr(codec_module, name, value)
+    monkeypatch.setattr(codec_module, "LATENTS_FOR_CODEBOOKS", 500)
+    codec = small_codec()
+    result = train_codec(codec, [piece(index) for index in range(24)], 32_000, seconds=0.1)
+    assert result.steps == 60
+    assert result.distance < result.distance_of_silence
     assert min(result.codes_used) > 0.1
     assert not codec.training
+
+
+@pytest.mark.slow
+def test_the_codec_learns_which_codes_are_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec_module, "FEWEST_STEPS", 600)
+    monkeypatch.setattr(codec_module, "PATIENCE", 1e6)
+    result = train_codec(small_codec(), [piece(index) for index in range(24)], 32_000, seconds=0.1)
+    assert result.distance_of_wrong_codes is not None
+    assert result.distance < 0.9 * result.distance_of_wrong_codes
 
 
 def test_kmeans_finds_the_groups() -> None:
