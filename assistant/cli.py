@@ -28,7 +28,12 @@ def parser() -> argparse.ArgumentParser:
             "The library is found by --library, $MUSICHELPER_LIBRARY, the current folder or config.toml."
         ),
     )
-    root.add_argument("--version", action="version", version=f"musichelper {version('musichelper')}")
+    root.add_argument(
+        "--version",
+        action="version",
+        version=f"musichelper {version('musichelper')}",
+        help=_("show the version and leave"),
+    )
     root.add_argument("--library", type=Path, metavar="DIR", help=_("the music folder"))
     root.add_argument("--config", type=Path, metavar="FILE", help=_("the configuration to use"))
     commands = root.add_subparsers(dest="command", metavar=_("COMMAND"), required=True)

@@ -259,7 +259,7 @@ def _finetune(library: Library, size: DemoSize, seed: int, show: Show) -> tuple[
     if run.state != "done":
         error = run.error or {}
         raise MusicHelperError(
-            error.get("title") or _("The fine-tune ended as {state}.").format(state=run.state),
+            error.get("title") or _("The fine-tune did not come to its end."),
             _("Its log is in {path}.").format(path=run_folder(library, run.id) / "log.txt"),
         )
     events, _end = read_events(run_folder(library, run.id))

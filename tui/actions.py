@@ -101,7 +101,7 @@ ACTIONS: tuple[Action, ...] = (
         _("Train the genre classifier on the labelled tracks; proposals follow."),
     ),
     # Intake
-    Action("intake.open", "open", ("enter",), _("Reason"), _("Show all that is known of the file.")),
+    Action("intake.open", "open", ("enter",), _("Details"), _("Show all that is known of the file.")),
     Action(
         "intake.failures", "failures", ("f",), _("Failed only"), _("Show only what failed, or all again.")
     ),
@@ -193,7 +193,7 @@ ACTIONS: tuple[Action, ...] = (
         palette=False,
     ),
     # Runs
-    Action("runs.open", "open", ("enter",), _("Reason"), _("Show all that is known of the run.")),
+    Action("runs.open", "open", ("enter",), _("Details"), _("Show all that is known of the run.")),
     Action("runs.hold", "hold", ("space",), _("Pause/resume"), _("Pause the run, or let it go on.")),
     Action("runs.save", "save", ("w",), _("Save"), _("Write a checkpoint now.")),
     Action("runs.stop", "stop", ("x",), _("Stop"), _("Save the run and stop it.")),
@@ -231,8 +231,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("confirm.no", "no", ("escape", "n"), _("No"), _("Leave all as it was."), True, False),
     # Accepting many
     Action("accept.yes", "yes", ("enter", "y"), _("Accept all"), _("Label them all."), True, False),
-    Action("accept.less", "change(-1)", ("left",), _("Less sure"), _("A lower probability."), True, False),
-    Action("accept.more", "change(1)", ("right",), _("Surer"), _("A higher probability."), True, False),
+    Action("accept.less", "change(-1)", ("left",), _("Lower"), _("A lower probability."), True, False),
+    Action("accept.more", "change(1)", ("right",), _("Higher"), _("A higher probability."), True, False),
     Action("accept.no", "no", ("escape", "n"), _("Cancel"), _("Leave all as it was."), True, False),
     # In dialogs
     Action("dialog.close", "close", ("escape", "enter"), _("Close"), _("Close the dialog."), True, False),

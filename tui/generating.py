@@ -100,7 +100,7 @@ def recipe_line(clip: ClipRow) -> str:
     """The recipe in a line."""
     recipe = clip.recipe
     parts = [
-        f"{_('seed')} {recipe.get('seed', '?')}",
+        _("seed {seed}").format(seed=recipe.get("seed", "?")),
         f"T {recipe.get('temperature', '?')}",
         f"k {recipe.get('top_k', '?')}",
         f"cfg {recipe.get('cfg', '?')}",

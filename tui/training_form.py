@@ -134,7 +134,7 @@ def estimate(values: dict[str, Any], snapshot: Snapshot | None) -> list[tuple[st
         lines.append(
             (
                 "$dim",
-                _("There are {time}; each second is heard about {count:.1f} times.").format(
+                _("There are {time} of music; each second is heard about {count:.1f} times.").format(
                     time=span(seconds), count=heard / seconds
                 ),
             )

@@ -25,7 +25,7 @@ def add_commands(commands: Commands) -> None:
     add_command(commands, "doctor", _("look at this machine and say what is missing"), _doctor)
     add_command(commands, "status", _("what is in the library and what is going on"), _status)
     watch = add_command(
-        commands, "watch", _("turn each new file into a WAV with a caption, as it comes"), _watch
+        commands, "watch", _("make a WAV and a caption for each new file as it comes"), _watch
     )
     watch.add_argument("--once", action="store_true", help=_("handle what is there, then leave"))
 
@@ -82,7 +82,7 @@ def _doctor(context: Context) -> int:
         context.console.document({"checks": [asdict(check) for check in found]})
         return 0
     for check in found:
-        mark = _("ok") if check.ok else _("look")
+        mark = _("ok") if check.ok else _("note")
         context.console.result(f"{mark:>5}  {check.title}: {check.detail}")
         if check.hint:
             context.console.result(f"       {check.hint}")

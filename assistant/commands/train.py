@@ -194,7 +194,7 @@ def _control(context: Context) -> int:
     if context.json:
         context.console.document({"run": run.id, "requested": context.arguments.what})
     else:
-        context.console.result(_("Asked run {run}.").format(run=run.id))
+        context.console.result(_("Run {run} has been told.").format(run=run.id))
     return 0
 
 

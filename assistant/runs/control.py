@@ -32,7 +32,7 @@ def request(library: Library, run_id: str, word: str) -> RunRecord:
     record = read_run(library, run_id)
     if not record.live or not has_process(record):
         raise MusicHelperError(
-            _("The run {run} has no process: it is {state}.").format(run=record.id, state=record.state),
+            _("The run {run} is not going on.").format(run=record.id),
             _("`musichelper train resume {run}` lets it go on from its last checkpoint.").format(
                 run=record.id
             ),

@@ -271,9 +271,11 @@ class GenerateScreen(Page):
         model = next((one for one in self._models if one.name == self.values["model"]), None)
         words = ""
         if model is not None:
-            words = f"{_('Licence')}: {visible(model.licence)}"
+            licence = visible(model.licence)
             if "NC" in model.licence:
-                words += " " + _("(not for commerce)")
+                words = _("Licence: {licence} (not for commerce)").format(licence=licence)
+            else:
+                words = _("Licence: {licence}").format(licence=licence)
             words += f"\n{visible(model.detail)}"
         self.query_one("#generate-licence", Static).update(Content.styled(words, "$dim"), layout=False)
 

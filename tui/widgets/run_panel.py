@@ -113,9 +113,9 @@ def _numbers(view: RunView) -> list[Content]:
     numbers = []
     if run.loss is not None:
         smooth = view.smooth[-1][1] if view.smooth else run.loss
-        numbers.append(Content.assemble((_("loss") + " ", "$dim"), f"{smooth:.3f}"))
+        numbers.append(Content(_("loss {loss:.3f}").format(loss=smooth)))
     if run.valid_loss is not None:
-        numbers.append(Content.assemble((_("held out") + " ", "$dim"), f"{run.valid_loss:.3f}"))
+        numbers.append(Content(_("held-out loss {loss:.3f}").format(loss=run.valid_loss)))
     accuracy = run.results.get("accuracy")
     if isinstance(accuracy, (int, float)):
         chance = run.results.get("chance") or 0.0
@@ -124,7 +124,7 @@ def _numbers(view: RunView) -> list[Content]:
     if view.tokens_per_second is not None:
         numbers.append(Content(_("{count:,.0f} tokens/s").format(count=view.tokens_per_second)))
     if view.learning_rate is not None:
-        numbers.append(Content.assemble((_("rate") + " ", "$dim"), f"{view.learning_rate:.1e}"))
+        numbers.append(Content(_("learning rate {rate:.1e}").format(rate=view.learning_rate)))
     return numbers
 
 
