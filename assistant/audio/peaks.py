@@ -23,11 +23,19 @@ def peaks(path: Path, width: int) -> list[tuple[float, float]]:
     low, high = np.full(width, np.inf), np.full(width, -np.inf)
     try:
         with soundfile.SoundFile(os.fsencode(path)) as file:
-            position, frames = 0, max(1, file.frames)
+            edges = -(-np.arange(width) * file.frames // width)
+            position = 0
             for block in file.blocks(_BLOCK, dtype="float32", always_2d=True):
-                columns = np.minimum((position + np.arange(len(block))) * width // frames, width - 1)
-                np.minimum.at(low, columns, block.min(axis=1))
-                np.maximum.at(high, columns, block.max(axis=1))
+                first = int(np.searchsorted(edges, position, side="right")) - 1
+                last = int(np.searchsorted(edges, position + len(block), side="left"))
+                starts = np.maximum(edges[first:last] - position, 0)
+                # Of columns shorter than a sample, the last one has it, as it has the later edge.
+                kept = np.append(np.diff(starts) > 0, True)
+                columns = np.arange(first, last)[kept]
+                lowest = np.minimum.reduceat(block, starts[kept], axis=0).min(axis=1)
+                highest = np.maximum.reduceat(block, starts[kept], axis=0).max(axis=1)
+                low[columns] = np.minimum(low[columns], lowest)
+                high[columns] = np.maximum(high[columns], highest)
                 position += len(block)
     except (soundfile.SoundFileError, OSError) as error:
         raise FileError(path, _("{path} cannot be read as audio.").format(path=path)) from error
