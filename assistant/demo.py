@@ -31,8 +31,9 @@ class DemoSize:
     piece_seconds: float = 20.0
     codec_seconds: float = 75.0
     """Training time of the small codec."""
-    steps: int = 200
-    """Updates of the small model."""
+    steps: int = 300
+    """Updates of the small model, each on one batch of short crops."""
+    crop_seconds: float = 8.0
     clip_seconds: float = 8.0
 
 
@@ -249,7 +250,13 @@ def _finetune(library: Library, size: DemoSize, seed: int, show: Show) -> tuple[
     from assistant.runs.record import read_run, run_folder
 
     spec = FinetuneSpec.from_settings(
-        library.settings, name=MODEL, model=BUILT_IN, steps=size.steps, seed=seed
+        library.settings,
+        name=MODEL,
+        model=BUILT_IN,
+        steps=size.steps,
+        accumulation=1,
+        crop_seconds=size.crop_seconds,
+        seed=seed,
     ).check()
     run = start_run(library, "finetune", spec.as_dict(), MODEL)
     while run.live:

@@ -18,11 +18,19 @@ SETTINGS = msgspec.convert(
     {
         "library": {"genres": ["classical", "metal"]},
         "classifier": {"epochs": 4},
-        "musicgen": {"batch_size": 2, "accumulation": 1, "crop_seconds": 4.0, "warmup_steps": 1},
+        "musicgen": {"batch_size": 2, "warmup_steps": 1},
     },
     Settings,
 )
-SIZE = DemoSize(labelled=6, unlabelled=1, piece_seconds=8.0, codec_seconds=4.0, steps=6, clip_seconds=2.0)
+SIZE = DemoSize(
+    labelled=6,
+    unlabelled=1,
+    piece_seconds=8.0,
+    codec_seconds=4.0,
+    steps=6,
+    crop_seconds=4.0,
+    clip_seconds=2.0,
+)
 
 
 @pytest.fixture(scope="module")

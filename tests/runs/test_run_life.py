@@ -49,7 +49,7 @@ def test_a_run_does_its_work_and_says_so(library: Library, until: Until) -> None
     assert done.as_dict()["run"] == started.id
     with pytest.raises(MusicHelperError, match="nothing to resume"):
         resume_run(library, started.id)
-    with pytest.raises(MusicHelperError, match="it is done"):
+    with pytest.raises(MusicHelperError, match="is not going on"):
         request(library, started.id, "save")
 
 
@@ -115,7 +115,7 @@ def test_a_killed_run_is_lost_and_can_be_resumed(library: Library, until: Until)
     assert lost.error is not None
     assert lost.error["title"]
     assert lost.error["hint"]
-    with pytest.raises(MusicHelperError, match="it is lost"):
+    with pytest.raises(MusicHelperError, match="is not going on"):
         request(library, run.id, "stop")
     resume_run(library, run.id)
     until(run.id, lambda record: record.state == "running")
