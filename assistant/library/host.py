@@ -9,10 +9,21 @@ import re
 import time
 from pathlib import Path
 
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "fuse.rclone", "ceph", "lustre", "afs"}
+_NETWORK = (
+    "nfs",
+    "cifs",
+    "smb",
+    "9p",
+    "fuse.",
+    "ceph",
+    "lustre",
+    "afs",
+    "gluster",
+    "beegfs",
+    "gpfs",
+    "virtiofs",
 )
-"""Where a change made on another machine is not told to this one."""
+_SHARED_WITH_A_HOST = ("vboxsf", "vmhgfs", "prl_fs", "drvfs")
 
 _SYSTEMD_FOLDERS = ("/usr/lib/systemd", "/run/systemd", "/etc/systemd")
 _LOOK_SECONDS = 1.0
@@ -39,26 +50,56 @@ def usable_memory() -> int:
 
 def file_system(path: Path) -> str:
     """The kind of file system that a path lies on, as the kernel names it; empty where unknown."""
+    path = path.resolve()
+    best, kind = -1, ""
+    for place, name in _mounts():
+        if path.is_relative_to(place) and len(place.parts) >= best:  # a later mount covers an earlier one
+            best, kind = len(place.parts), name
+    return kind
+
+
+def silent_file_system(root: Path) -> str:
+    """The kind of the file system at or below a folder that does not tell of all changes; empty: all do.
+
+    A change that another machine makes on a network file system is not told to this one, and of those in
+    user space nobody knows.
+    """
+    root = root.resolve()
+    kinds = [file_system(root), *(kind for place, kind in _mounts() if place.is_relative_to(root))]
+    return next((kind for kind in kinds if kind.startswith((*_NETWORK, *_SHARED_WITH_A_HOST))), "")
+
+
+def _mounts() -> list[tuple[Path, str]]:
+    """The mounted places and their kinds, in order."""
     try:
         lines = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape").splitlines()
-        path = path.resolve()
     except OSError:
-        return ""
-    best, kind = -1, ""
+        return []
+    mounts = []
     for line in lines:
         fields = line.split(" ")
         # Spaces and the like in a path are written as octal numbers.
-        place = Path(re.sub(r"\\(\d{3})", lambda match: chr(int(match[1], 8)), fields[1]))
-        if path.is_relative_to(place) and len(place.parts) >= best:  # a later mount covers an earlier one
-            best, kind = len(place.parts), fields[2]
-    return kind
+        place = re.sub(r"\\(\d{3})", lambda match: chr(int(match[1], 8)), fields[1])
+        mounts.append((Path(place), fields[2]))
+    return mounts
 
 
 def inotify_limits() -> tuple[int, int] | None:
     """The watches and the watchers that one user may have; None without inotify."""
     folder = Path("/proc/sys/fs/inotify")
     watches, watchers = number_in(folder / "max_user_watches"), number_in(folder / "max_user_instances")
-    return None if watches is None or watchers is None else (watches, watchers)
+    if watches is None or watchers is None:
+        return None
+    # Containers have limits of their own besides.
+    own = Path("/proc/sys/user")
+    own_watches, own_watchers = (
+        number_in(own / "max_inotify_watches"),
+        number_in(own / "max_inotify_instances"),
+    )
+    return (
+        watches if own_watches is None else min(watches, own_watches),
+        watchers if own_watchers is None else min(watchers, own_watchers),
+    )
 
 
 def inotify_use() -> tuple[int, int]:
@@ -81,11 +122,10 @@ def inotify_use() -> tuple[int, int]:
 
 
 def count_folders(root: Path) -> int:
-    """The folders under a root that a watcher watches, itself included; hidden ones are not, nor links."""
+    """The folders under a root that a watcher watches, itself and hidden ones included; links are not."""
     count = 0
     deadline = time.monotonic() + _LOOK_SECONDS
-    for _folder, names, _files in os.walk(root):
-        names[:] = [name for name in names if not name.startswith(".")]
+    for _folder, _names, _files in os.walk(root):
         count += 1
         if time.monotonic() > deadline:
             break

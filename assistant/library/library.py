@@ -8,12 +8,17 @@ from functools import cached_property
 from pathlib import Path
 
 from assistant.config import Settings
-from assistant.errors import CallError
+from assistant.errors import CallError, MusicHelperError
 from assistant.i18n import _
+from assistant.library.host import silent_file_system
 from assistant.library.ledger import Ledger
 
 LIBRARY_VARIABLE = "MUSICHELPER_LIBRARY"
 STATE_FOLDER = ".musichelper"
+
+
+class LibraryUnavailable(MusicHelperError):
+    """The music folder is not there or cannot be read: its disk may come back."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,11 @@ class LibraryPaths:
         return self.state / "quarantine.jsonl"
 
     @property
+    def refused(self) -> Path:
+        """Music names that are no readable files, as the last scan found them."""
+        return self.state / "refused.json"
+
+    @property
     def watch_lock(self) -> Path:
         """Held by the one watcher."""
         return self.state / "watch.lock"
@@ -87,9 +97,55 @@ class Library:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The open ledger; made when there is none yet."""
-        self.paths.state.mkdir(exist_ok=True)
-        return Ledger(self.paths.ledger)
+        """The open ledger; made when there is none yet.
+
+        Raises `LibraryUnavailable` where the folder is not there, or is empty.
+        """
+        try:
+            # An empty folder may be the place where a disk is to be mounted.
+            if not any(self.root.iterdir()):
+                raise _is_empty(self.root)
+            self.paths.state.mkdir(exist_ok=True)
+        except FileNotFoundError as error:
+            raise LibraryUnavailable(
+                _("The library {root} is not there.").format(root=self.root),
+                _("Check that its disk is mounted; nothing was forgotten."),
+            ) from error
+        ledger = Ledger(self.paths.ledger)
+        self._place = self._look()
+        return ledger
+
+    def check_place(self) -> None:
+        """See that the folder is still the one whose ledger is open: its disk may have gone meanwhile.
+
+        Raises `LibraryUnavailable` where it is not.
+        """
+        if "ledger" not in self.__dict__:
+            self.ledger  # noqa: B018 - opened here
+        hint = _("Check that its disk is mounted; nothing was forgotten.")
+        try:
+            now = self._look()
+        except OSError as error:
+            if not self.root.is_dir():
+                title = _("The library {root} is not there.").format(root=self.root)
+            elif isinstance(error, FileNotFoundError):
+                raise _is_empty(self.root) from error
+            else:
+                title = _("The library {root} cannot be read: {reason}.").format(
+                    root=self.root, reason=error.strerror
+                )
+            raise LibraryUnavailable(title, hint) from error
+        moved = now != self._place
+        if moved and now[0] == self._place[0] and silent_file_system(self.root):
+            moved = False  # such file systems may number a folder anew at any time
+        if moved:
+            raise LibraryUnavailable(
+                _("The library {root} is another folder than before.").format(root=self.root), hint
+            )
+
+    def _look(self) -> tuple[int, int, int]:
+        root, ledger = self.root.stat(), self.paths.ledger.stat()
+        return root.st_dev, root.st_ino, ledger.st_ino
 
     @property
     def unlabelled(self) -> str:
@@ -142,6 +198,16 @@ def create_library(root: Path, settings: Settings | None = None) -> Library:
         ) from error
     library.ledger.integrity()
     return library
+
+
+def _is_empty(root: Path) -> LibraryUnavailable:
+    return LibraryUnavailable(
+        _("The library {root} is empty: its ledger is not there.").format(root=root),
+        _(
+            "Check that its disk is mounted; nothing was forgotten. Or make a library there: "
+            "`musichelper init {root}`."
+        ).format(root=root),
+    )
 
 
 def find_library(named: Path | None, settings: Settings) -> Library:

@@ -61,6 +61,22 @@ def plan_move(library: Library, track: Track, genre: str | None) -> Moves:
     return _free(library.root, list(zip(files, targets, strict=True)))
 
 
+def plan_rename(library: Library, track: Track, stem: str) -> Moves:
+    """Where each file of a track goes when its source gets another name before the suffix.
+
+    Names that begin with the old one change with it; the folder, and so the genre, stays. Where any of
+    the names is taken, all get the same " (2)", " (3)", …. Empty where nothing changes.
+    """
+    old = track.path.stem
+    moves = []
+    for path in track_files(library, track):
+        if path.name.startswith(old) and (path == track.path or _exists(library.root / path)):
+            moves.append((path, path.with_name(stem + path.name[len(old) :])))
+    if not stem or stem == old or not moves:
+        return []
+    return _free(library.root, moves)
+
+
 def plan_return(library: Library, moves: Moves) -> Moves:
     """The same moves with the places to return to; where one is taken by now, all get a " (2)"."""
     # The first names are written last, so this is free with the roles exchanged.

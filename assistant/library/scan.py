@@ -8,21 +8,23 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from errno import EACCES, ELOOP, EPERM
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
-from assistant.audio.formats import is_source_name, suffix_of
-from assistant.errors import MusicHelperError
-from assistant.files import maker_of_temporary
+from assistant.audio.formats import AUDIO_SUFFIXES, is_source_name, suffix_of
+from assistant.files import NotAFile, is_left_behind, is_temporary, open_regular
 from assistant.i18n import _
-from assistant.library.ledger import Track
-from assistant.library.library import Library
+from assistant.library.ledger import KnownFile
+from assistant.library.library import Library, LibraryUnavailable
 
 _MARK = "musichelper"
 _BLOCK = 1 << 20
 _BATCH = 500
 _BATCH_SECONDS = 2.0
+_ANEW = {"state": "waiting", "reason": "", "hint": "", "attempts": 0, "retry_at": None}
 
 Hold = Callable[[Path, os.stat_result], bool]
 """Whether a file, relative to the root, is to be left alone this time: it is still being written."""
@@ -39,12 +41,32 @@ class Scan:
     unchanged: int
     unreadable: tuple[Path, ...] = ()
     """Folders and files that may not be read."""
+    arrived: tuple[tuple[Path, float], ...] = ()
+    """The new and moved files, each with its ctime."""
+    folders: dict[str, int] = field(default_factory=dict)
+    """The folders that were read, relative to the root (itself: empty), and their inodes."""
+    refused: tuple[Refused, ...] = ()
+    """What may not be read, and what else has the name of music and is no file that can be read."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Something of a music file's name that cannot be a track, and why. The path is relative."""
+
+    path: Path
+    reason: str
+    hint: str
 
 
 @dataclass(frozen=True)
 class _Found:
-    path: Path
+    name: str
     stat: os.stat_result
+
+    @property
+    def path(self) -> Path:
+        """Relative to the root; most files are never asked for it."""
+        return Path(self.name)
 
 
 def scan(library: Library, *, hold: Hold | None = None) -> Scan:
@@ -55,52 +77,54 @@ def scan(library: Library, *, hold: Hold | None = None) -> Scan:
     its size or time differ from the ledger. Temporary files of processes that are gone are removed.
     """
     if not library.root.is_dir():
-        raise MusicHelperError(
+        raise LibraryUnavailable(
             _("The library {root} is not there.").format(root=library.root),
             _("Check that its disk is mounted; nothing was forgotten."),
         )
+    library.check_place()
+    refused: list[Refused] = []
     unreadable: list[Path] = []
-    found = _walk(library.root, unreadable)
-    tracks = {track.path: track for track in library.ledger.tracks()}
+    folders: dict[str, int] = {}
+    found = _walk(library.root, unreadable, refused, folders)
+    library.check_place()  # a disk that went while we walked did not take the tracks with it
+    tracks = {track.name: track for track in library.ledger.known_files()}
     pending = _Pending(library)
     _leave_out_outputs(library.root, found, tracks)
 
     unchanged = changed = 0
     new: list[_Found] = []
-    present = set(found)
-    for path, file in found.items():
-        track = tracks.get(path)
+    for name, file in found.items():
+        track = tracks.get(name)
         if track is not None and _same(track, file.stat):
             if track.state == "missing":
-                pending.update(track.id, state="waiting", reason="", hint="", attempts=0)
+                pending.update(track.id, **_ANEW)
                 changed += 1
             else:
                 unchanged += 1
-        elif hold is not None and hold(path, file.stat):
+        elif hold is not None and hold(file.path, file.stat):
             unchanged += track is not None
         elif track is None:
             new.append(file)
         else:
-            content = _hash(library.root, file, unreadable)
+            content = _hash(library.root, file, unreadable, refused)
             if content is None:
                 continue
             times = {"size": file.stat.st_size, "mtime_ns": file.stat.st_mtime_ns}
-            if content == track.content and track.state in ("ready", "failed"):
+            if content == track.content and track.state == "ready":
                 pending.update(track.id, **times)
                 unchanged += 1
             else:
-                values = {"state": "waiting", "reason": "", "hint": "", "attempts": 0}
-                pending.update(track.id, content=content, **times, **values)
+                pending.update(track.id, content=content, **times, **_ANEW)
                 changed += 1
 
-    gone: dict[str, list[Track]] = {}
+    gone: dict[str, list[KnownFile]] = {}
     # What lies below a folder that cannot be read is not known to be gone.
-    for path, track in tracks.items():
-        if path not in present and not any(path.is_relative_to(folder) for folder in unreadable):
+    for name, track in tracks.items():
+        if name not in found and not any(track.path.is_relative_to(folder) for folder in unreadable):
             gone.setdefault(track.content, []).append(track)
     added = moved = 0
     for file in new:
-        content = _hash(library.root, file, unreadable)
+        content = _hash(library.root, file, unreadable, refused)
         if content is None:
             continue
         before = gone.get(content, [])
@@ -117,13 +141,23 @@ def scan(library: Library, *, hold: Hold | None = None) -> Scan:
         if track.state != "missing":
             pending.update(track.id, state="missing")
     pending.write()
-    return Scan(added, changed, moved, len(left), unchanged, tuple(unreadable))
+    return Scan(
+        added,
+        changed,
+        moved,
+        len(left),
+        unchanged,
+        tuple(unreadable),
+        tuple((file.path, file.stat.st_ctime) for file in new),
+        folders,
+        tuple(refused),
+    )
 
 
 def content_hash(path: Path) -> str:
     """BLAKE2b-128 of a file's bytes, hexadecimal."""
     digest = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
@@ -144,87 +178,132 @@ def declaration(info: Path) -> dict[str, Any] | None:
     return mark if isinstance(mark, dict) else None
 
 
-def _walk(root: Path, unreadable: list[Path]) -> dict[Path, _Found]:
-    found: dict[Path, _Found] = {}
-    folders = [""]
+def _walk(
+    root: Path, unreadable: list[Path], refused: list[Refused], inodes: dict[str, int]
+) -> dict[str, _Found]:
+    found: dict[str, _Found] = {}
+    folders = [("", 0)]
+    named_as_music: list[str] = []
     while folders:
-        folder = folders.pop()
+        folder, inode = folders.pop()
         try:
             with os.scandir(root / folder) as entries:
+                inodes[folder] = inode
                 for entry in entries:
                     name = f"{folder}/{entry.name}" if folder else entry.name
                     if entry.is_dir(follow_symlinks=False):
                         if not entry.name.startswith("."):
-                            folders.append(name)
+                            folders.append((name, entry.inode()))
+                            if suffix_of(entry.name) in AUDIO_SUFFIXES:
+                                named_as_music.append(name)
                     elif is_source_name(entry.name):
                         stat = _file_stat(root, entry)
-                        if stat is not None:
-                            path = Path(name)
-                            found[path] = _Found(path, stat)
-                    elif (maker := maker_of_temporary(entry.name)) is not None and not _alive(maker):
+                        if isinstance(stat, os.stat_result):
+                            found[name] = _Found(name, stat)
+                        elif stat is not None:
+                            refused.append(Refused(Path(name), *stat))
+                    elif is_temporary(entry.name):
                         with contextlib.suppress(OSError):
-                            (root / name).unlink()
-        except FileNotFoundError:
-            continue  # removed while we walked
+                            if is_left_behind(root / name):
+                                (root / name).unlink()
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and folder:
+                continue  # removed while we walked
             if not folder:
-                raise MusicHelperError(
+                raise LibraryUnavailable(
                     _("The library {root} cannot be read: {reason}.").format(root=root, reason=error.strerror)
                 ) from error
             unreadable.append(Path(folder))
+            refused.append(_unreadable(Path(folder), error))
+    for name in named_as_music:
+        folder_path = Path(name)
+        if folder_path not in unreadable and not any(path.startswith(f"{name}/") for path in found):
+            refused.append(
+                Refused(
+                    folder_path,
+                    _("It is a folder, not a file, and there is no music in it."),
+                    _("Copy the music itself here; a program may have made a folder of its name."),
+                )
+            )
     return found
 
 
-def _file_stat(root: Path, entry: os.DirEntry[str]) -> os.stat_result | None:
-    """The file's stat; None for what is no regular file, or is a link out of the library."""
+def _file_stat(root: Path, entry: os.DirEntry[str]) -> os.stat_result | tuple[str, str] | None:
+    """The file's stat, or why it cannot be a track and what to do; None where it has just gone."""
     try:
-        if not entry.is_file():
+        stat = entry.stat()
+        if entry.is_symlink():
+            if S_ISDIR(stat.st_mode):
+                return (
+                    _("It is a link to a folder, and links to folders are not followed."),
+                    _("Move the folder itself here."),
+                )
+            if not Path(entry.path).resolve().is_relative_to(root.resolve()):
+                return (
+                    _("It is a link to a file outside the library."),
+                    _("Copy the file itself here, so that it stays when the other goes."),
+                )
+        if not S_ISREG(stat.st_mode):
+            return (_("It is a pipe, socket or device, not a file."), _("Put the music itself here."))
+        return stat
+    except FileNotFoundError:
+        if not entry.is_symlink():
             return None
-        if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root.resolve()):
-            return None
-        return entry.stat()
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno != ELOOP:
+            refused = _unreadable(Path(entry.name), error)
+            return refused.reason, refused.hint
+    return (
+        _("It is a link to a file that is not there."),
+        _("Bring the file back, or remove the link."),
+    )
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+def _unreadable(path: Path, error: OSError) -> Refused:
+    if error.errno in (EACCES, EPERM):
+        return Refused(
+            path,
+            _("It may not be read: permission denied."),
+            _("Give yourself the right to read it; it is looked at again at each scan."),
+        )
+    return Refused(
+        path,
+        _("The disk cannot read it: {reason}.").format(reason=error.strerror or error),
+        _("Check the disk and its cable; it is looked at again at each scan."),
+    )
 
 
-def _leave_out_outputs(root: Path, found: dict[Path, _Found], tracks: dict[Path, Track]) -> None:
+def _leave_out_outputs(root: Path, found: dict[str, _Found], tracks: dict[str, KnownFile]) -> None:
     """Drop the WAVs that are our own: of the ledger's rows, or declared by the JSON beside them."""
-    outputs = {track.wav for track in tracks.values() if track.wav is not None and track.wav != track.path}
-    sources = {(path.parent, display_name(path.name)) for path in found}
-    for path in list(found):
-        if path in outputs:
-            del found[path]
-        elif path not in tracks and suffix_of(path.name) == ".wav":
+    outputs = {track.wav for track in tracks.values() if track.wav is not None and track.wav != track.name}
+    for name in outputs & found.keys():
+        del found[name]
+    unknown = [file.path for name, file in found.items() if name not in tracks]
+    wavs = [path for path in unknown if suffix_of(path.name) == ".wav"]
+    if wavs:
+        sources = {(file.path.parent, display_name(file.path.name)) for file in found.values()}
+        for path in wavs:
             mark = declaration(root / path.with_suffix(".json"))
             if mark is None or mark.get("wav") != display_name(path.name):
                 continue
             source = mark.get("source")
             # Without its source the WAV is all that is left of the music, and a track of its own.
             if source != display_name(path.name) and (path.parent, source) in sources:
-                del found[path]
+                del found[str(path)]
 
 
-def _same(track: Track, stat: os.stat_result) -> bool:
+def _same(track: KnownFile, stat: os.stat_result) -> bool:
     return track.size == stat.st_size and track.mtime_ns == stat.st_mtime_ns
 
 
-def _hash(root: Path, file: _Found, unreadable: list[Path]) -> str | None:
+def _hash(root: Path, file: _Found, unreadable: list[Path], refused: list[Refused]) -> str | None:
     try:
         return content_hash(root / file.path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotAFile):  # it went, or something else came, since the walk
         return None
-    except OSError:
+    except OSError as error:
         unreadable.append(file.path)
+        refused.append(_unreadable(file.path, error))
         return None
 
 
@@ -247,17 +326,16 @@ class _Pending:
     def add(self, file: _Found, content: str) -> None:
         def change() -> None:
             # A decision may have brought the row here while we read the file.
-            known = self._ledger.track_at(file.path)
-            if known is None or known.path != file.path:
+            if not self._ledger.has_track(file.path):
                 self._ledger.add_track(file.path, content, file.stat.st_size, file.stat.st_mtime_ns)
 
         self._put(change)
 
-    def move(self, track: Track, file: _Found) -> None:
-        own = {"wav": file.path} if track.wav == track.path else {}
-        state = track.state if track.state == "failed" else "waiting"
+    def move(self, track: KnownFile, file: _Found) -> None:
+        own = {"wav": file.path} if track.wav == track.name else {}
+        state = {"state": "failed"} if track.state == "failed" else {"state": "waiting", "retry_at": None}
         times = {"size": file.stat.st_size, "mtime_ns": file.stat.st_mtime_ns}
-        self.update(track.id, path=file.path, state=state, **times, **own)
+        self.update(track.id, path=file.path, **state, **times, **own)
 
     def write(self) -> None:
         if self._changes:

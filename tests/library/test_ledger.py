@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from assistant.errors import MusicHelperError
+from assistant.library import ledger as ledger_module
 from assistant.library.ledger import Ledger, Proposal
 from assistant.library.library import Library
 
@@ -103,3 +104,21 @@ def test_a_ledger_of_the_future_or_of_garbage_is_explained(tmp_path: Path) -> No
     garbage.write_bytes(b"no database at all" * 100)
     with pytest.raises(MusicHelperError, match="cannot be opened"):
         Ledger(garbage)
+
+
+def test_a_ledger_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    database = sqlite3.connect(path)
+    database.executescript((Path(ledger_module.__file__).parent / "schema" / "1.sql").read_text("utf-8"))
+    database.execute(
+        "INSERT INTO tracks (path, content, size, mtime_ns, state, added, changed) "
+        "VALUES (x'61', 'c0', 1, 2, 'failed', 3, 4)"
+    )
+    database.execute("PRAGMA user_version = 1")
+    database.commit()
+    database.close()
+    ledger = Ledger(path)
+    (track,) = ledger.tracks()
+    assert (track.path, track.state, track.retry_at, track.decoder) == (Path("a"), "failed", None, "")
+    ledger.close()
+    assert Ledger(path).tracks() == [track]

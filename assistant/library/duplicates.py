@@ -1,0 +1,125 @@
+"""The same music in two files: found by content hash and by sound, shown, and never deleted."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assistant.library.ledger import Ledger, Track
+from assistant.library.library import Library
+from assistant.library.scan import display_name
+
+_MOST_COMPARED = 20
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tracks that are the same music, the one that came first at the head."""
+
+    tracks: tuple[Track, ...]
+    exact: bool
+    """All files have the same bytes."""
+
+
+def note_sound(library: Library, track: Track, fingerprint: str) -> str:
+    """Write down what a track sounds like (base64 of `assistant.audio.fingerprint`).
+
+    Gives the path, as text, of an earlier track with the same bytes or the same sound; empty for none.
+    """
+    ledger = library.ledger
+    data = base64.b64decode(fingerprint)
+    same = _same_sound(ledger, track, data)
+    ledger.set_fingerprint(track.id, data, same)
+    equal = [other.id for other in ledger.tracks_with_content(track.content) if other.id < track.id]
+    for number in (*equal, *([same] if same is not None else [])):
+        other = ledger.track(number)
+        if other is not None and other.state != "missing":
+            return display_name(other.path)
+    return ""
+
+
+def duplicates(library: Library) -> list[Group]:
+    """All groups of tracks that are the same music, by the path of their first."""
+    ledger = library.ledger
+    pairs = ledger.duplicates()
+    leader: dict[int, int] = {}
+
+    def head(track: int) -> int:
+        while (above := leader.get(track, track)) != track:
+            track = above
+        return track
+
+    for track, earlier, _exact in pairs:
+        one, other = sorted((head(track), head(earlier)))
+        leader[other] = one
+    members: dict[int, set[int]] = {}
+    for track, earlier, _exact in pairs:
+        members.setdefault(head(track), set()).update((track, earlier))
+    groups = []
+    for numbers in members.values():
+        found = [ledger.track(number) for number in sorted(numbers)]
+        present = tuple(one for one in found if one is not None and one.state != "missing")
+        if len(present) > 1:
+            groups.append(Group(present, exact=len({track.content for track in present}) == 1))
+    return sorted(groups, key=lambda group: group.tracks[0].path)
+
+
+def listen_to_unknown(library: Library) -> Iterator[Track]:
+    """Take fingerprints of the WAVs of ready tracks that have none yet; gives each track when it is done."""
+    for track in library.ledger.tracks_without_fingerprint():
+        assert track.wav is not None
+        try:
+            data = fingerprint_of_wav(library.root / track.wav)
+        except (OSError, RuntimeError):  # gone or damaged meanwhile: the next scan tells
+            continue
+        note_sound(library, track, base64.b64encode(data).decode())
+        yield track
+
+
+def fingerprint_of_wav(path: Path) -> bytes:
+    """The fingerprint of a WAV of ours, of which only the excerpt in the middle is read."""
+    import soundfile
+
+    from assistant.audio.measure import EXCERPT_SECONDS, Measurer
+
+    with soundfile.SoundFile(os.fsencode(path)) as file:
+        length = round(EXCERPT_SECONDS * file.samplerate)
+        file.seek(max(0, round((file.frames - length) / 2)))
+        measurer = Measurer(file.samplerate, file.channels, None)
+        measurer.add(file.read(length, dtype="float32", always_2d=True))
+    return measurer.fingerprint()
+
+
+def as_dict(library: Library, group: Group) -> dict[str, Any]:
+    """A group as plain values for JSON."""
+    return {
+        "exact": group.exact,
+        "tracks": [
+            {
+                "path": display_name(library.root / track.path),
+                "duration": track.duration,
+                "title": track.title,
+                "artist": track.artist,
+                "size": track.size,
+            }
+            for track in group.tracks
+        ],
+    }
+
+
+def _same_sound(ledger: Ledger, track: Track, data: bytes) -> int | None:
+    """The first track of those that sound the same; None where none does."""
+    from assistant.audio.fingerprint import SAME, difference, landmarks
+
+    if not data:
+        return None
+    hashes = landmarks(data)[0].tolist()
+    for number in ledger.tracks_with_landmarks(hashes, _MOST_COMPARED):
+        known = ledger.fingerprint(number) if number != track.id else None
+        if known is not None and difference(data, known[0]) < SAME:
+            return known[1] if known[1] not in (None, track.id) else number
+    return None

@@ -1,0 +1,143 @@
+"""The classifier's proposals and the person's decisions."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from assistant.library.ledger.database import Database
+from assistant.library.ledger.rows import (
+    Decision,
+    Proposal,
+    Track,
+    decision_of_row,
+    moves_as_json,
+    proposal_of_row,
+)
+
+
+class Decisions(Database):
+    """Proposals, and decisions with their steps for undo and redo."""
+
+    # Proposals
+
+    def set_proposals(self, proposals: Iterable[Proposal]) -> None:
+        """Write proposals, replacing older ones of the same tracks."""
+        with self.transaction():
+            self._database.executemany(
+                "INSERT OR REPLACE INTO proposals (track, version, genre, probability, top, made) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                [(p.track, p.version, p.genre, p.probability, json.dumps(p.top), p.made) for p in proposals],
+            )
+
+    def proposals(self) -> dict[int, Proposal]:
+        """All proposals by track number."""
+        return {
+            row["track"]: proposal_of_row(row) for row in self._database.execute("SELECT * FROM proposals")
+        }
+
+    def proposal(self, track_id: int) -> Proposal | None:
+        """The proposal for a track."""
+        row = self._database.execute("SELECT * FROM proposals WHERE track = ?", (track_id,)).fetchone()
+        return proposal_of_row(row) if row else None
+
+    # Decisions
+
+    def add_decision(
+        self,
+        track: Track,
+        *,
+        action: str,
+        genre_from: str | None,
+        genre_to: str | None,
+        moves: list[tuple[Path, Path]],
+        decider: str,
+        proposal: Proposal | None,
+        step: int | None = None,
+    ) -> Decision:
+        """Write a decision as planned, before anything is moved; a new step unless one is named."""
+        cursor = self._database.execute(
+            "INSERT INTO decisions (track, content, action, genre_from, genre_to, moves, state, decider, "
+            "proposed, probability, step, made) VALUES (?, ?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?)",
+            (
+                track.id,
+                track.content,
+                action,
+                genre_from,
+                genre_to,
+                moves_as_json(moves),
+                decider,
+                proposal.genre if proposal else None,
+                proposal.probability if proposal else None,
+                self.next_step() if step is None else step,
+                time.time(),
+            ),
+        )
+        row = self._database.execute("SELECT * FROM decisions WHERE id = ?", (cursor.lastrowid,)).fetchone()
+        return decision_of_row(row)
+
+    def next_step(self) -> int:
+        """A number for decisions that shall be undone together."""
+        return int(self._database.execute("SELECT coalesce(max(step), 0) + 1 FROM decisions").fetchone()[0])
+
+    def set_decision_state(
+        self, decision_id: int, state: str, moves: list[tuple[Path, Path]] | None = None
+    ) -> None:
+        """Mark a decision planned, done, undoing or undone, with new moves where there are any."""
+        self._database.execute(
+            "UPDATE decisions SET state = ?, moves = coalesce(?, moves) WHERE id = ?",
+            (state, None if moves is None else moves_as_json(moves), decision_id),
+        )
+
+    def forget_steps(self, *, decision_id: int | None = None) -> None:
+        """Take one decision, or all undone ones, out of undo and redo; they stay as a record."""
+        if decision_id is None:
+            self._database.execute("UPDATE decisions SET step = NULL WHERE state = 'undone'")
+        else:
+            self._database.execute("UPDATE decisions SET step = NULL WHERE id = ?", (decision_id,))
+
+    def last_step(self) -> int | None:
+        """The step that an undo would take back."""
+        return self._one_step("SELECT max(step) FROM decisions WHERE state = 'done'")
+
+    def first_undone_step(self) -> int | None:
+        """The step that a redo would take again."""
+        return self._one_step("SELECT min(step) FROM decisions WHERE state = 'undone'")
+
+    def _one_step(self, query: str) -> int | None:
+        step = self._database.execute(query).fetchone()[0]
+        return None if step is None else int(step)
+
+    def decision(self, decision_id: int) -> Decision | None:
+        """The decision with this number."""
+        row = self._database.execute("SELECT * FROM decisions WHERE id = ?", (decision_id,)).fetchone()
+        return decision_of_row(row) if row else None
+
+    def was_decided(self, track_id: int, genre: str | None) -> bool:
+        """Whether a decision in force gave the track this genre."""
+        row = self._database.execute(
+            "SELECT genre_to FROM decisions WHERE track = ? AND state IN ('planned', 'done') "
+            "AND action = 'label' ORDER BY id DESC LIMIT 1",
+            (track_id,),
+        ).fetchone()
+        return row is not None and row["genre_to"] == genre
+
+    def decisions(
+        self,
+        *,
+        states: tuple[str, ...] = ("done",),
+        step: int | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> list[Decision]:
+        """The decisions in these states, or those of them in one step, in the order they were made."""
+        marks = ", ".join("?" * len(states))
+        order = "DESC" if newest_first else "ASC"
+        rows = self._database.execute(
+            f"SELECT * FROM decisions WHERE state IN ({marks}) AND (? IS NULL OR step = ?) "
+            f"ORDER BY id {order} LIMIT ?",
+            (*states, step, step, -1 if limit is None else limit),
+        )
+        return [decision_of_row(row) for row in rows]

@@ -1,0 +1,132 @@
+"""What the ledger's rows are in Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+TRACK_STATES = ("waiting", "working", "ready", "failed", "missing")
+
+
+@dataclass(frozen=True)
+class Track:
+    """One file of the person's, and what has been made of it. Paths are relative to the library."""
+
+    id: int
+    path: Path
+    content: str
+    size: int
+    mtime_ns: int
+    state: str
+    reason: str
+    hint: str
+    attempts: int
+    wav: Path | None
+    caption: Path | None
+    info: Path | None
+    duration: float | None
+    title: str
+    artist: str
+    album: str
+    added: float
+    changed: float
+    retry_at: float | None = None
+    """Unix time before which it is not tried again."""
+    decoder: str = ""
+    """The version of the decoder that last read it."""
+
+
+class KnownFile(NamedTuple):
+    """What a scan compares of a track; cheap to make by the hundred thousand."""
+
+    id: int
+    name: str
+    """Its path, relative to the library."""
+    content: str
+    size: int
+    mtime_ns: int
+    state: str
+    wav: str | None
+
+    @property
+    def path(self) -> Path:
+        """The name as a path."""
+        return Path(self.name)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What the classifier thinks of a track."""
+
+    track: int
+    version: str
+    genre: str
+    probability: float
+    top: list[tuple[str, float]]
+    made: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the person decided about a track, with the moves of files that it means."""
+
+    id: int
+    track: int
+    content: str
+    action: str
+    genre_from: str | None
+    genre_to: str | None
+    moves: list[tuple[Path, Path]]
+    state: str
+    decider: str
+    proposed: str | None
+    probability: float | None
+    step: int | None
+    made: float
+
+
+@dataclass(frozen=True)
+class ClipRow:
+    """A generated clip."""
+
+    id: int
+    path: Path
+    recipe: dict[str, Any]
+    duration: float
+    made: float
+
+
+def path_of_bytes(value: bytes | None) -> Path | None:
+    """A path as the ledger keeps it."""
+    return None if value is None else Path(os.fsdecode(value))
+
+
+def track_of_row(row: sqlite3.Row) -> Track:
+    """A row of `tracks`."""
+    values = dict(row)
+    for name in ("path", "wav", "caption", "info"):
+        values[name] = path_of_bytes(values[name])
+    return Track(**values)
+
+
+def proposal_of_row(row: sqlite3.Row) -> Proposal:
+    """A row of `proposals`."""
+    values = dict(row)
+    values["top"] = [(genre, probability) for genre, probability in json.loads(values["top"])]
+    return Proposal(**values)
+
+
+def moves_as_json(moves: list[tuple[Path, Path]]) -> str:
+    """The column `moves` of a decision."""
+    return json.dumps([[str(a), str(b)] for a, b in moves])
+
+
+def decision_of_row(row: sqlite3.Row) -> Decision:
+    """A row of `decisions`."""
+    values = dict(row)
+    values["moves"] = [(Path(a), Path(b)) for a, b in json.loads(values["moves"])]
+    return Decision(**values)
