@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 TEMPORARY_PREFIX = ".musichelper-"
 TEMPORARY_SUFFIX = ".tmp"
@@ -30,6 +33,46 @@ def maker_of_temporary(name: str) -> int | None:
         return None
     pid = name.removeprefix(TEMPORARY_PREFIX).split("-")[0]
     return int(pid) if pid.isdigit() else None
+
+
+def is_left_behind(path: Path) -> bool:
+    """Whether a file is a temporary one of ours whose maker is gone."""
+    maker = maker_of_temporary(path.name)
+    if maker is None:
+        return False
+    started = _started(maker)
+    # Process ids come again: one that began after the file was last written did not make it.
+    return started is None or started > path.stat().st_mtime + 1.0
+
+
+def _started(pid: int) -> float | None:
+    """When a process began, as Unix time; None where there is no such process."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        if fields[0] == "Z":
+            return None
+        uptime = float(Path("/proc/uptime").read_text("ascii").split()[0])
+        return time.time() - uptime + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    except (OSError, ValueError, IndexError):
+        return 0.0  # it cannot be told: taken as the maker
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading; never waits for the other end of a pipe.
+
+    Raises `NotAFile` for what is no regular file, and `OSError` where it may not be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotAFile(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+class NotAFile(OSError):
+    """A folder, pipe, socket or device under the name of a file."""
 
 
 def sync(path: Path) -> None:

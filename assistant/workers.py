@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from assistant.confine import confine
 from assistant.errors import MusicHelperError
 from assistant.i18n import LANGUAGE_VARIABLE, _, set_language
 
@@ -47,6 +48,8 @@ class Limits:
     file_bytes: int | None = None
     """Size of any file it writes."""
     open_files: int | None = None
+    confined: bool = False
+    """No network and no other programs."""
 
 
 class WorkerError(MusicHelperError):
@@ -59,6 +62,9 @@ class WorkerError(MusicHelperError):
 
 class WorkerDied(WorkerError):
     """The process ended before it answered: killed, crashed, or over one of its limits."""
+
+    signal: int | None = None
+    """The signal that ended it."""
 
 
 class WorkerTimeout(WorkerError):
@@ -208,7 +214,9 @@ class Worker:
             title = _("A helper process was ended by signal {number}.").format(number=-code)
         else:
             title = _("A helper process ended with status {status}.").format(status=code)
-        return WorkerDied(title, log=self.log_tail())
+        error = WorkerDied(title, log=self.log_tail())
+        error.signal = -code if code < 0 else None
+        return error
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         process.kill()
@@ -258,6 +266,8 @@ def _apply(limits: Limits) -> None:
     ):
         if value is not None:
             resource.setrlimit(kind, (value, value))
+    if limits.confined:
+        confine()
 
 
 def _allow_cpu_seconds(seconds: int) -> None:
@@ -268,6 +278,9 @@ def _allow_cpu_seconds(seconds: int) -> None:
 
 
 def _leave_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
+    # The pipe of requests hangs up in the moment that its writer dies.
+    requests = select.poll()
+    requests.register(0, 0)
+    while os.getppid() == parent and not requests.poll(1000):
+        pass
     os._exit(1)

@@ -74,3 +74,17 @@ def variable(number: int) -> bytes:
     while number := number >> 7:
         data.append(number & 0x7F | 0x80)
     return bytes(reversed(data))
+
+
+def module(rows: int = 64, *, speed: int = 6) -> bytes:
+    """A four-channel MOD of one pattern: a square wave of 16 frames on C-2 at the first row."""
+    sample = b"\x40" * 8 + b"\xc0" * 8
+    head = b"song".ljust(20, b"\0")
+    head += b"square".ljust(22, b"\0") + struct.pack(">HBBHH", len(sample) // 2, 0, 64, 0, len(sample) // 2)
+    head += (bytes(22) + struct.pack(">HBBHH", 0, 0, 64, 0, 1)) * 30
+    head += bytes([1, 127]) + bytes(128) + b"M.K."
+    first = struct.pack(">HBB", 428, 0x1F, speed) + bytes(12)  # period of C-2, sample 1, effect F: speed
+    pattern = bytearray(first + bytes(16 * 63))
+    if rows < 64:
+        pattern[16 * (rows - 1) + 6] = 0x0D  # break off
+    return head + bytes(pattern) + sample

@@ -13,19 +13,39 @@ _MP3_RATES = (44100, 48000, 32000)
 
 
 def chunk_share(path: Path) -> float:
-    """The share of the declared sound data that a WAV or AIFF file really has, 0 to 1."""
+    """The share of the declared sound data that a WAV, RF64, W64 or AIFF file really has, 0 to 1."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(12)
-        order, name = ("<", b"data") if head[:4] == b"RIFF" else (">", b"SSND")
-        if head[:4] not in (b"RIFF", b"FORM"):
-            return 1.0  # RF64 keeps its sizes elsewhere; libsndfile reads what is there
+        if head[:4] == b"riff":
+            return _w64_share(file, size)
+        if head[:4] not in (b"RIFF", b"RF64", b"FORM"):
+            return 1.0
+        order, name = (">", b"SSND") if head[:4] == b"FORM" else ("<", b"data")
+        wide = None
         while len(chunk := file.read(8)) == 8:
             kind, length = struct.unpack(f"{order}4sI", chunk)
             here = file.tell()
             if kind == name:
-                return 1.0 if length in _UNKNOWN_SIZES else min(1.0, (size - here) / length)
+                if length in _UNKNOWN_SIZES:
+                    length = wide or 0
+                return min(1.0, (size - here) / length) if length else 1.0
+            if kind == b"ds64" and len(body := file.read(16)) == 16:
+                wide = int(struct.unpack("<QQ", body)[1])
             file.seek(here + length + length % 2)
+    return 1.0
+
+
+def _w64_share(file: BinaryIO, size: int) -> float:
+    file.seek(40)
+    while len(chunk := file.read(24)) == 24:
+        length = struct.unpack("<Q", chunk[16:])[0] - 24  # its own head is counted
+        here = file.tell()
+        if chunk[:4] == b"data":
+            return min(1.0, (size - here) / length) if length > 0 else 1.0
+        if length < 0:
+            break
+        file.seek(here + -(-length // 8) * 8)
     return 1.0
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from assistant.audio.channels import mixing
 from assistant.audio.declared import chunk_share, mp3_seconds, ogg_is_cut
 from assistant.audio.formats import Content
 from assistant.errors import MusicHelperError
@@ -87,12 +88,12 @@ def _open_soundfile(path: Path, content: Content) -> Sound:
     with _soundfile(path) as file:
         frames, rate, channels = file.frames, file.samplerate, file.channels
         container, codec = file.format, file.subtype
-        if container == "MP3" or (container == "OGG" and channels > 2) or channels > _MAX_CHANNELS:
-            raise _Unsuited  # Vorbis and Opus order their surround channels in another way
+        if container == "MP3" or channels > 2:
+            raise _Unsuited  # which loudspeaker a channel is for, only the other knows
         if container == "FLAC" and frames > 0:
             file.read(1024, dtype="float32")  # a damaged start shows at once
     declared: float | None = frames / rate
-    if content in (Content.WAV, Content.AIFF):
+    if container in ("WAV", "WAVEX", "RF64", "W64", "AIFF"):
         share = chunk_share(path)
         declared = frames / rate / share if share > 0 else None
     elif container == "OGG" and ogg_is_cut(path):
@@ -109,16 +110,16 @@ def _open_soundfile(path: Path, content: Content) -> Sound:
                     return  # what is missing shows against the declared length
                 if not len(block):
                     return
-                yield mix_down(block)
+                yield block
 
     return Sound(
         rate=rate,
-        channels=min(channels, 2),
+        channels=channels,
         source_channels=channels,
         codec=f"{container} {codec}",
         declared=declared,
         blocks=blocks,
-        training_ready=(container, codec, rate) == ("WAV", "PCM_16", 44100) and channels <= 2,
+        training_ready=(container, codec, rate) == ("WAV", "PCM_16", 44100),
     )
 
 
@@ -133,28 +134,6 @@ def _soundfile(path: Path) -> Iterator[soundfile.SoundFile]:
         os.close(descriptor)
 
 
-def mix_down(block: Samples) -> Samples:
-    """Frames [frames, channels] with at most two channels.
-
-    Surround in WAV order (left, right, centre, low, sides…) by the coefficients of ITU-R BS.775, the
-    low-frequency channel left out, scaled so that nothing can clip that did not before.
-    """
-    channels = block.shape[1]
-    if channels <= 2:
-        return block
-    left, right = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
-    left[0] = right[1] = 1.0
-    first_side = 2
-    if channels != 4:  # four are front and back, without a centre
-        left[2] = right[2] = 0.7071
-        first_side = 4 if channels >= 6 else 3
-    left[first_side::2] = 0.7071
-    right[first_side + 1 :: 2] = 0.7071
-    matrix = np.stack([left, right], axis=1)
-    mixed: Samples = block @ (matrix / max(left.sum(), right.sum()))
-    return mixed
-
-
 def _open_av(path: Path, content: Content) -> Sound:
     import av
 
@@ -164,7 +143,8 @@ def _open_av(path: Path, content: Content) -> Sound:
             first = next(_frames(container, stream), None)
             if first is None:
                 raise unreadable()
-            rate, channels = first.sample_rate, len(first.layout.channels)
+            rate, channels, layout = first.sample_rate, len(first.layout.channels), first.layout.name
+            names = [channel.name for channel in first.layout.channels]
             codec = stream.codec_context.name
             declared = None
             if name == "mp3":
@@ -177,22 +157,12 @@ def _open_av(path: Path, content: Content) -> Sound:
         raise unreadable()
     if content in (Content.OGG, Content.OPUS) and ogg_is_cut(path):
         raise cut_off()
-    layout = "mono" if channels == 1 else "stereo"
+    matrix = mixing(names) if channels > 2 else None
 
-    def parts() -> Iterator[Samples]:
+    def blocks() -> Iterator[Samples]:
         with _av_audio(path) as (container, stream):
-            resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
-            for frame in _frames(container, stream):
-                frame.pts = None  # a jump in the clock is not a reason to fill in silence
-                try:
-                    converted = resampler.resample(frame)
-                except ValueError:  # the stream changed its rate or channels on the way
-                    yield from _arrays(resampler.resample(None))
-                    resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
-                    converted = resampler.resample(frame)
-                yield from _arrays(converted)
-            with suppress(av.error.FFmpegError, ValueError):
-                yield from _arrays(resampler.resample(None))
+            for block in _gathered(_frames(container, stream), layout, rate, channels):
+                yield block if matrix is None else block @ matrix
 
     return Sound(
         rate=rate,
@@ -200,7 +170,7 @@ def _open_av(path: Path, content: Content) -> Sound:
         source_channels=channels,
         codec=codec,
         declared=declared,
-        blocks=lambda: _gathered(parts()),
+        blocks=blocks,
     )
 
 
@@ -221,8 +191,10 @@ def _av_audio(path: Path) -> Iterator[tuple[Any, Any]]:
         ) as container,
     ):
         if not container.streams.audio:
-            raise MusicHelperError(_("The file has no sound in it."))
+            raise no_sound()
         stream = container.streams.best("audio") or container.streams.audio[0]
+        if stream.codec_context is None:  # the codec is none that is known
+            raise unreadable()
         stream.codec_context.thread_count = 1
         yield container, stream
 
@@ -241,31 +213,79 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
         return
 
 
-def _arrays(frames: list[Any]) -> Iterator[Samples]:
+def _gathered(frames: Iterator[Any], layout: str, rate: int, channels: int) -> Iterator[Samples]:
+    """Arrays [frames, channels] of a good size: codecs give a hundredth of a second at a time."""
+    import av
+
+    fifo = av.AudioFifo()
+    # PyAV breaks down on frames of eight planes; most codecs give planes, so few channels go without.
+    kind = "fltp" if channels <= 2 else "flt"
+    wanted = (kind, layout, rate)
+    resampler: Any = None
+    source: Any = None
     for frame in frames:
-        if frame.samples:
-            yield np.ascontiguousarray(frame.to_ndarray().T, dtype=np.float32)
+        frame.pts = None  # a jump in the clock is not a reason to fill in silence
+        if resampler is None and (fifo.samples_written or _kind(frame) == wanted):
+            try:
+                fifo.write(frame)
+            except ValueError:
+                fits = False
+            else:
+                fits = True
+        else:
+            fits = False
+        if not fits:
+            given = _kind(frame)
+            if given != source:  # the first, or the stream changed on the way
+                _drain(resampler, fifo)
+                resampler, source = av.AudioResampler(*wanted), given
+            for converted in resampler.resample(frame):
+                converted.pts = None
+                fifo.write(converted)
+        while fifo.samples >= BLOCK_FRAMES:
+            yield _array(fifo.read(BLOCK_FRAMES), channels)
+    _drain(resampler, fifo)
+    if fifo.samples:
+        yield _array(fifo.read(0), channels)
 
 
-def _gathered(parts: Iterator[Samples]) -> Iterator[Samples]:
-    """The same samples in blocks of a good size: codecs give a hundredth of a second at a time."""
-    waiting: list[Samples] = []
-    frames = 0
-    for part in parts:
-        waiting.append(part)
-        frames += len(part)
-        if frames >= BLOCK_FRAMES:
-            yield np.concatenate(waiting)
-            waiting, frames = [], 0
-    if waiting:
-        yield np.concatenate(waiting)
+def _kind(frame: Any) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
+
+
+def _drain(resampler: Any, fifo: Any) -> None:
+    import av
+
+    if resampler is None:
+        return
+    with suppress(av.error.FFmpegError, ValueError):
+        for frame in resampler.resample(None):
+            frame.pts = None
+            fifo.write(frame)
+
+
+def _array(frame: Any, channels: int) -> Samples:
+    array: Samples = frame.to_ndarray()
+    return array.reshape(-1, channels) if channels > 2 else np.ascontiguousarray(array.T)
+
+
+class Unreadable(MusicHelperError):
+    """No decoder understands the file, or there is nothing in it to understand."""
 
 
 def unreadable() -> MusicHelperError:
     """The error for a file that no decoder understands."""
-    return MusicHelperError(
+    return Unreadable(
         _("The file cannot be read as audio."),
         _("It may be damaged, or not be what its name says. Play it, and copy or export it again."),
+    )
+
+
+def no_sound() -> MusicHelperError:
+    """The error for a sound file without sound, or a video without a sound track."""
+    return Unreadable(
+        _("The file has no sound in it."),
+        _("It is empty, or a video or picture without a sound track; copy or export it again."),
     )
 
 

@@ -5,20 +5,36 @@ Untrusted files are only ever opened here, under limits of memory, time and file
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import errno
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from assistant.audio.decode import Sound, cut_off, open_audio, open_tolerantly, unreadable
+from assistant.audio.decode import (
+    Sound,
+    Unreadable,
+    cut_off,
+    no_sound,
+    open_audio,
+    open_tolerantly,
+    unreadable,
+)
+from assistant.audio.diagnose import diagnose
 from assistant.audio.formats import Content, sniff
 from assistant.audio.measure import Measurer
+from assistant.audio.quantise import Quantiser, content_seed
 from assistant.audio.render import open_midi, too_long
 from assistant.audio.tags import read_tags
+from assistant.audio.tracker import library_version, open_module
 from assistant.errors import MusicHelperError
+from assistant.files import NotAFile, open_regular
 from assistant.i18n import _
 from assistant.workers import Emit, Message, serve
 
@@ -27,11 +43,36 @@ SHORTEST = 0.1  # seconds
 SILENCE = 1e-4  # of full scale: three steps of 16 bits
 _FULL = 10 ** (-1 / 20)  # -1 dBFS, where a rendering is brought to
 _MOST_GAIN = 10 ** (24 / 20)
+_MOST_BYTES = (1 << 32) - (1 << 16)  # of a WAV
+_MOST_KEPT = 256 << 20  # bytes of samples: 12 minutes
+_RENDERED = (Content.MIDI, Content.TRACKER)
 _OVERSHOOT = 10 ** (1 / 20)  # what decoders overshoot and players cut off; more is turned down
 
 
 class NotWritten(MusicHelperError):
     """The WAV could not be written, which is not the source's fault."""
+
+
+class NotRead(MusicHelperError):
+    """The source could not be read for a reason outside it, which may pass."""
+
+
+def _not_read(error: OSError) -> MusicHelperError:
+    if isinstance(error, NotAFile):
+        return MusicHelperError(
+            _("It is a folder, pipe, socket or device, not a file."), _("Put the music itself here.")
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return NotRead(
+            _("The file may not be read: permission denied."),
+            _("Give yourself the right to read it; it is tried again by itself."),
+        )
+    if error.errno == errno.ENOENT:
+        return NotRead(_("The file is not there any more."), _("Put it back, or forget it."))
+    return NotRead(
+        _("The disk cannot read the file: {reason}.").format(reason=error.strerror or error),
+        _("Check the disk and its cable; it is tried again by itself."),
+    )
 
 
 def _not_written() -> NotWritten:
@@ -45,7 +86,8 @@ def convert(request: Message, emit: Emit) -> Message:
     """Convert `source` to `target` (None: only measure).
 
     With `keep_own`, a source that is itself a training-ready WAV is not written again: `own` in the
-    answer tells. Other keys of the request: max_seconds, soundfont.
+    answer tells. Other keys of the request: max_seconds, soundfont, measure (False: only convert), and
+    listen, whether musicnn's networks are run.
     """
     source = Path(request["source"])
     target = Path(request["target"]) if request["target"] is not None else None
@@ -56,6 +98,10 @@ def convert(request: Message, emit: Emit) -> Message:
             _("The file needs more memory than is allowed."),
             _("Raise intake.max_memory_mib in the configuration, or cut the file into pieces."),
         ) from error
+    except Unreadable as error:
+        raise diagnose(source) or error from error
+    except OSError as error:
+        raise _not_read(error) from error
 
 
 def _convert(source: Path, target: Path | None, request: Message) -> Message:
@@ -64,33 +110,51 @@ def _convert(source: Path, target: Path | None, request: Message) -> Message:
     known: dict[str, Any] = {}
     if content is Content.MIDI:
         sound, known = open_midi(source, request["soundfont"], limit)
+    elif content is Content.TRACKER:
+        sound = open_module(source)
     else:
-        sound = open_audio(source, content)
+        try:
+            sound = open_audio(source, content)
+        except MusicHelperError as error:
+            if content is not Content.OTHER or not library_version():
+                raise
+            try:
+                sound, content = _module_without_mark(source), Content.TRACKER
+            except MusicHelperError:
+                raise error from None  # the first reason is the better one
     if sound.declared is not None and sound.declared > limit:
         raise too_long(sound.declared, limit)
     own = sound.training_ready and bool(request["keep_own"])
     writing = None if own else target
-    measurer, frames = _pass(sound, writing, limit, 1.0, None)
+    _check_size(sound, sound.declared, writing)
+    quantiser = Quantiser(content_seed(source))
+    # A rendering's level is known when it has ended, and to render it again takes long.
+    first = None if content in _RENDERED else writing
+    take = partial(
+        _pass,
+        limit=limit,
+        measuring=bool(request.get("measure", True)),
+        listen=bool(request["listen"]) and content is not Content.MIDI,  # a score tells its instruments
+        quantiser=quantiser,
+    )
+    measurer, frames, kept = take(sound, first)
     if _is_short(sound, frames) and content in (Content.FLAC, Content.AIFF, Content.WAV, Content.OGG):
         # libsndfile stops at a damaged place; what lies behind it may be sound.
         with contextlib.suppress(MusicHelperError):
             tolerant = open_tolerantly(source, content)
-            again = _pass(tolerant, writing, limit, 1.0, None)
+            again = take(tolerant, first)
             if again[1] > frames:
-                (measurer, frames), sound = again, replace(tolerant, declared=sound.declared)
+                (measurer, frames, kept), sound = again, replace(tolerant, declared=sound.declared)
     decoded = frames / sound.rate
     if _is_short(sound, frames):
         if frames == 0:
             raise unreadable()
         raise cut_off(decoded, sound.declared)
     if frames == 0:
-        raise MusicHelperError(
-            _("The file has no sound in it."),
-            _("Copy or export it again; nothing can be learnt from an empty file."),
-        )
+        raise no_sound()
     if decoded < SHORTEST:
         raise MusicHelperError(
-            _("The file is only {seconds:.2f} seconds long.").format(seconds=decoded),
+            _("The file is only {seconds:.2f} seconds long.").format(seconds=int(decoded * 100) / 100),
             _("Music needs a tenth of a second at least; copy or export it again."),
         )
     if measurer.peak < SILENCE:
@@ -99,17 +163,26 @@ def _convert(source: Path, target: Path | None, request: Message) -> Message:
             _("Check the recording; nothing can be learnt from silence."),
         )
     gain = _gain(content, measurer.peak)
-    if gain != 1.0 and writing is not None:
-        _pass(sound, writing, limit, gain, measurer)
+    if writing is not None and (gain != 1.0 or first is None):
+        take(sound, writing, gain=gain, measured=measurer, kept=kept)
     return {
         "duration": measurer.frames / RATE,
         "source_rate": sound.rate,
         "channels": sound.source_channels,
         "codec": sound.codec,
         "own": own,
-        "tags": read_tags(source) if content is not Content.MIDI else {},
+        "tags": read_tags(source) if content not in _RENDERED else {},
         "measured": {**measurer.facts(gain if writing is not None else 1.0), **known},
+        "fingerprint": base64.b64encode(measurer.fingerprint()).decode(),
     }
+
+
+def _module_without_mark(source: Path) -> Sound:
+    """Some modules have no mark at their beginning; what no other decoder knows may be one."""
+    try:
+        return open_module(source)
+    except MusicHelperError:
+        raise unreadable() from None
 
 
 def _is_short(sound: Sound, frames: int) -> bool:
@@ -119,18 +192,13 @@ def _is_short(sound: Sound, frames: int) -> bool:
 
 
 def _content(source: Path) -> Content:
-    with source.open("rb") as file:
+    with open_regular(source) as file:
         head = file.read(2048)
     if not head:
         raise MusicHelperError(
             _("The file is empty."), _("It may still be on its way; otherwise copy or download it again.")
         )
     content = sniff(head)
-    if content is Content.TRACKER:
-        raise MusicHelperError(
-            _("Tracker modules (MOD, XM, IT, S3M) are not supported."),
-            _("Export it as WAV or FLAC from a tracker program such as OpenMPT, and put that file here."),
-        )
     if content is Content.PLAYLIST:
         raise MusicHelperError(
             _("The file is a playlist, not music."), _("Put the files that it names here instead.")
@@ -140,60 +208,144 @@ def _content(source: Path) -> Content:
     return content
 
 
+class Peak:
+    """Only the largest sample and the length, where nothing more is asked for."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.peak = 0.0
+
+    def add(self, block: np.ndarray[Any, Any]) -> None:
+        """Take in the next frames."""
+        if len(block):
+            self.peak = max(self.peak, float(block.max()), -float(block.min()))
+        self.frames += len(block)
+
+    def facts(self, gain: float = 1.0) -> dict[str, Any]:
+        """Nothing was measured."""
+        return {}
+
+    def fingerprint(self) -> bytes:
+        """Nothing was measured."""
+        return b""
+
+
 def _gain(content: Content, peak: float) -> float:
     """What to multiply by: a rendering is brought to -1 dBFS, anything else only kept from clipping."""
-    if content is Content.MIDI:
+    if content in _RENDERED:
         return min(_FULL / peak, _MOST_GAIN)
     return 1.0 if peak <= _OVERSHOOT else _FULL / peak
 
 
+def _check_size(sound: Sound, seconds: float | None, target: Path | None) -> None:
+    if target is not None and seconds is not None and seconds * RATE * sound.channels * 2 > _MOST_BYTES:
+        raise MusicHelperError(
+            _("The WAV would be larger than the 4 GiB that its format can hold."),
+            _("Cut the file into pieces."),
+        )
+
+
+class _Kept:
+    """The samples that are written, remembered for a second time where they are few enough.
+
+    To decode or render again takes longer than anything else.
+    """
+
+    def __init__(self) -> None:
+        self.blocks: list[np.ndarray[Any, Any]] = []
+        self.whole = True
+        self._bytes = 0
+
+    def add(self, block: np.ndarray[Any, Any]) -> None:
+        self._bytes += block.nbytes
+        if self._bytes <= _MOST_KEPT:
+            self.blocks.append(block)
+        else:
+            self.blocks.clear()
+            self.whole = False
+
+
 def _pass(
-    sound: Sound, target: Path | None, limit: float, gain: float, measured: Measurer | None
-) -> tuple[Measurer, int]:
+    sound: Sound,
+    target: Path | None,
+    *,
+    limit: float,
+    measuring: bool,
+    quantiser: Quantiser,
+    listen: bool = False,
+    gain: float = 1.0,
+    measured: Measurer | Peak | None = None,
+    kept: _Kept | None = None,
+) -> tuple[Measurer | Peak, int, _Kept]:
     """Read the stream once, write it where there is a target; gives the measurements and frames read."""
-    import soundfile
+    measurer = measured or (
+        Measurer(RATE, sound.channels, sound.declared, listen=listen) if measuring else Peak()
+    )
+    remembered = _Kept()
+    frames = 0
+    with _writer(target, sound.channels) as write:
+        if kept is not None and kept.whole:
+            for block in kept.blocks:
+                write(quantiser(block, gain))
+            return measurer, frames, kept
+        for block, read in _at_rate(sound):
+            frames = read
+            if frames > limit * sound.rate:
+                raise too_long(frames / sound.rate, limit)
+            _check_size(sound, frames / sound.rate, target)
+            if measured is None:
+                measurer.add(block)
+                remembered.add(block)
+            # Too loud is written a second time, turned down; until then there is no use in going on.
+            if write is not _no_write and not (measured is None and measurer.peak > _OVERSHOOT):
+                write(quantiser(block, gain))
+    return measurer, frames, remembered
+
+
+def _at_rate(sound: Sound) -> Iterator[tuple[np.ndarray[Any, Any], int]]:
+    """The blocks at 44.1 kHz, finite, each with the frames of the source read so far."""
     import soxr
 
     resampler = None
     if sound.rate != RATE:
         resampler = soxr.ResampleStream(sound.rate, RATE, sound.channels, dtype="float32", quality="HQ")
-    measurer = measured or Measurer(RATE, sound.channels, sound.declared)
-    writer = None
-    if target is not None:
-        try:
-            writer = soundfile.SoundFile(
-                os.fsencode(target), "w", RATE, sound.channels, "PCM_16", format="WAV"
-            )
-        except soundfile.SoundFileError as error:
-            raise _not_written() from error
     frames = 0
+    for block in sound.blocks():
+        frames += len(block)
+        if not np.isfinite(block).all():
+            block = np.nan_to_num(block, posinf=1.0, neginf=-1.0)
+        yield (block if resampler is None else resampler.resample_chunk(block)), frames
+    if resampler is not None:
+        yield resampler.resample_chunk(np.zeros((0, sound.channels), np.float32), last=True), frames
 
-    def take(block: np.ndarray[Any, Any]) -> None:
-        if measured is None:
-            measurer.add(block)
-        if writer is not None:
-            scaled = block if gain == 1.0 else block * np.float32(gain)
-            writer.write(np.clip(np.rint(scaled * 32768), -32768, 32767).astype(np.int16))
 
+def _no_write(_block: np.ndarray[Any, Any]) -> None:
+    pass
+
+
+@contextlib.contextmanager
+def _writer(target: Path | None, channels: int) -> Iterator[Callable[[np.ndarray[Any, Any]], None]]:
+    """What takes int16 blocks into a new WAV. Raises `NotWritten` where they do not all arrive."""
+    import soundfile
+
+    if target is None:
+        yield _no_write
+        return
+    written = 0
     try:
-        for block in sound.blocks():
-            frames += len(block)
-            if frames > limit * sound.rate:
-                raise too_long(frames / sound.rate, limit)
-            if not np.isfinite(block).all():
-                block = np.nan_to_num(block, posinf=1.0, neginf=-1.0)
-            take(block if resampler is None else resampler.resample_chunk(block))
-        if resampler is not None:
-            take(resampler.resample_chunk(np.zeros((0, sound.channels), np.float32), last=True))
+        with soundfile.SoundFile(os.fsencode(target), "w", RATE, channels, "PCM_16", format="WAV") as file:
+
+            def write(block: np.ndarray[Any, Any]) -> None:
+                nonlocal written
+                file.write(block)
+                written += len(block)
+
+            yield write
     except soundfile.SoundFileError as error:
         raise _not_written() from error
-    finally:
-        if writer is not None:
-            writer.close()
     # A full disk may show only in the size.
-    if target is not None and target.stat().st_size < measurer.frames * sound.channels * 2:
+    if target.stat().st_size < written * channels * 2:
         raise _not_written()
-    return measurer, frames
 
 
 if __name__ == "__main__":

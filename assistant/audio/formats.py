@@ -12,12 +12,12 @@ AUDIO_SUFFIXES = frozenset(
     {
         ".wav", ".wave", ".rf64", ".w64", ".bwf", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf",
         ".flac", ".ogg", ".oga", ".opus", ".spx", ".mp3", ".mp2", ".mpga",
-        ".m4a", ".m4b", ".mp4", ".aac", ".alac", ".ac3", ".wma", ".asf", ".mka", ".webm",
+        ".m4a", ".m4b", ".m4p", ".aax", ".mp4", ".aac", ".alac", ".ac3", ".wma", ".asf", ".mka", ".webm",
         ".ape", ".wv", ".mpc", ".tta", ".dsf",
     }
 )  # fmt: skip
 SUFFIXES = AUDIO_SUFFIXES | MIDI_SUFFIXES | TRACKER_SUFFIXES
-"""Suffixes of files that a person means as music. Trackers are here so that they are named as failed."""
+"""Suffixes of files that a person means as music."""
 
 _PARTIAL_SUFFIXES = (".part", ".partial", ".crdownload", ".download", ".tmp", ".temp", ".!qb", ".aria2")
 

@@ -32,11 +32,12 @@ class LoudnessMeter:
             return
         self.peak = max(self.peak, float(np.abs(block).max()))
         filtered, self._state = self._filter(self._sections, block, axis=0, zi=self._state)
-        self._rest = np.concatenate([self._rest, filtered])
-        whole = len(self._rest) // self._step * self._step
-        steps = self._rest[:whole].reshape(-1, self._step, self._rest.shape[1])
-        self._energies.append(np.square(steps).mean(axis=1).sum(axis=1))
-        self._rest = self._rest[whole:]
+        if len(self._rest):
+            filtered = np.concatenate([self._rest, filtered])
+        whole = len(filtered) // self._step * self._step
+        steps = filtered[:whole].reshape(-1, self._step * filtered.shape[1])
+        self._energies.append(np.einsum("ij,ij->i", steps, steps) / self._step)
+        self._rest = filtered[whole:].copy()
 
     def _gating_blocks(self) -> np.ndarray[Any, Any]:
         steps = np.concatenate(self._energies) if self._energies else np.zeros(0)

@@ -144,7 +144,10 @@ def _chunks(path: Path) -> dict[str, Array]:
                 walk(body + 4, min(end, body + size))
             else:
                 found[kind.decode("latin-1")] = data[body : body + size]
-            position = body + size + size % 2
+            position = body + size
+            # Compressed fonts come with and without the byte that makes a size even.
+            if size % 2 and data[position : position + 4].tobytes() != b"LIST":
+                position += 1
 
     walk(12, len(data))
     return found

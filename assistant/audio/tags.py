@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
 from pathlib import Path
+
+from assistant.audio.mojibake import mend
 
 _FIELDS = ("title", "artist", "album", "genre", "year", "composer", "albumartist")
 _LONGEST = 200
-# Frequent characters stand together in each of these: Big5 level 1, GB 2312 level 1, kana.
-_ENCODINGS: dict[str, Callable[[int, int], bool]] = {
-    "big5": lambda first, second: 0xA4 <= first <= 0xC6,
-    "gbk": lambda first, second: 0xB0 <= first <= 0xD7 and second >= 0xA1,
-    "shift_jis": lambda first, second: first in (0x82, 0x83),
-}
 
 
 def read_tags(path: Path) -> dict[str, str]:
@@ -35,47 +30,6 @@ def read_tags(path: Path) -> dict[str, str]:
     return found
 
 
-def mend(text: str) -> str:
-    """Text as it was meant: undoes UTF-8, Big5, GBK or Shift-JIS that was read as Latin-1."""
-    import ftfy
-
-    high = sum("\x80" <= character <= "\xff" for character in text)
-    if high:
-        try:
-            data = text.encode("latin-1")
-        except UnicodeEncodeError:
-            try:
-                data = text.encode("cp1252")
-            except UnicodeEncodeError:
-                data = b""
-        letters = sum(character.isalpha() or character >= "\x80" for character in text)
-        # In a European name the accented letters are few; in misread Chinese nearly all are such.
-        if data and high >= 4 and high >= 0.6 * letters and not _is_utf8(data):
-            best = max(_ENCODINGS, key=lambda encoding: _score(data, encoding))
-            if _score(data, best) >= 0.6:
-                return data.decode(best)
-    return ftfy.fix_encoding(text)
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _score(data: bytes, encoding: str) -> float:
-    """The share of double bytes that are frequent characters of the encoding; -1 where it is not that."""
-    frequent = _ENCODINGS[encoding]
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError:
-        return -1.0
-    doubles = [bytes_ for character in text if len(bytes_ := character.encode(encoding)) == 2]
-    return sum(frequent(first, second) for first, second in doubles) / len(doubles) if doubles else -1.0
-
-
 def clean(text: str, longest: int = _LONGEST) -> str:
     """One line without control, direction or private characters and lone surrogates, of modest length."""
     kept = (
@@ -88,8 +42,8 @@ def clean(text: str, longest: int = _LONGEST) -> str:
 
 
 def title_from_name(name: str) -> str:
-    """A title from a file name: no suffix, no track number, spaces for underscores."""
-    stem = name.rpartition(".")[0] or name
+    """A title from a file name: mended, no suffix, no track number, spaces for underscores."""
+    stem = mend(name.rpartition(".")[0] or name)
     text = stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\ufffd", "?")
     if " " not in text:
         text = text.replace("_", " ")

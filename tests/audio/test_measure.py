@@ -6,8 +6,9 @@ import numpy as np
 import pyloudnorm
 import pytest
 
+from assistant.audio.key import key_of_profile
 from assistant.audio.loudness import LoudnessMeter
-from assistant.audio.measure import Measurer, key_of_profile
+from assistant.audio.measure import Measurer
 from tests.made_sounds import beat, tone
 
 RATE = 22050
@@ -17,7 +18,7 @@ def facts(samples: np.ndarray, rate: int = RATE) -> dict[str, object]:
     measurer = Measurer(rate, samples.shape[1], len(samples) / rate)
     for start in range(0, len(samples), 10_007):
         measurer.add(samples[start : start + 10_007].astype(np.float32))
-    return measurer.facts()
+    return {name: fact["value"] for name, fact in measurer.facts().items()}
 
 
 @pytest.mark.parametrize("bpm", [72.0, 93.5, 120.0, 141.0])

@@ -10,9 +10,10 @@ import pytest
 
 from assistant.audio.formats import Content, is_source_name, sniff
 from assistant.audio.loudness import LoudnessMeter
+from assistant.audio.mojibake import mend
 from assistant.audio.peaks import peaks
 from assistant.audio.read import read_audio
-from assistant.audio.tags import clean, mend, title_from_name
+from assistant.audio.tags import clean, title_from_name
 from assistant.audio.write import read_comment, write_audio
 from assistant.errors import CallError, FileError
 from tests.made_sounds import tone, write
@@ -88,7 +89,8 @@ def test_clean_and_titles() -> None:
     assert title_from_name("01 - My_Song.mp3") == "My_Song"
     assert title_from_name("07_blue_moon.mp3") == "blue moon"
     assert title_from_name("99.mp3") == "99"
-    assert title_from_name("caf\udce9.mp3") == "caf?"
+    assert title_from_name("caf\udce9.mp3") == "café"
+    assert title_from_name("a\udcff\udc81b.mp3") == "a??b"
 
 
 def test_names_and_contents() -> None:
