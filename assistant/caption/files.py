@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from assistant.audio.tags import clean
-from assistant.caption.words import describe, genre_words, keywords, known_bpm, known_key, moods
+from assistant.caption.captioner import BUILT_IN, Caption, write_words
+from assistant.caption.facts import Fact, fact, upgraded
+from assistant.caption.words import Known, fields_of_reader, genre_words
+from assistant.config import CaptionSettings
 from assistant.errors import FileError
 from assistant.files import write_json, write_text
 from assistant.i18n import _
@@ -35,40 +38,79 @@ class Origin:
     artist: str
     album: str
     duration: float
-    facts: dict[str, Any]
+    facts: dict[str, Fact]
     tags: dict[str, str]
 
 
-def write_caption(info: Path, caption: Path, origin: Origin, genre: str | None, *, foreign: bool) -> str:
+def write_caption(
+    info: Path,
+    caption: Path,
+    origin: Origin,
+    genre: str | None,
+    *,
+    foreign: bool,
+    settings: CaptionSettings | None = None,
+    genre_source: str = "folder",
+) -> Caption:
     """Write the JSON at `info` and the line of English at `caption`; gives the line.
 
     A caption that is the person's (`foreign`), or that the person changed since we wrote it, is left as
-    it is and becomes the description. Raises `OSError` where the files cannot be written.
+    it is and becomes the description. A description that the person changed in the JSON stays too, and
+    becomes the caption where that is still ours. Raises `OSError` where the files cannot be written.
     """
+    settings = settings or CaptionSettings()
     before = declaration(info)
-    text = describe(origin.facts, genre, origin.content)
-    theirs = _read_line(caption)
-    if theirs and (foreign or not _is_ours(theirs, before)):
+    ours = write_words(known_of(origin, genre), settings)
+    text, theirs = ours.text, _read_line(caption)
+    edited = _edited_description(info, before, theirs)
+    kept = bool(theirs) and (foreign or not _is_ours(theirs, before))
+    if kept:
         text = theirs
-    elif theirs != text:
+    elif edited:
+        text = edited
+    if not kept and theirs != text:
         write_text(caption, text + "\n")
+    description = edited or text
     mark = {
         "source": origin.source,
         "content": origin.content,
         "wav": origin.wav,
         "caption": display_name(caption.name),
-        "written": None if text == theirs and foreign else _digest(describe_of(origin, genre)),
-        "facts": origin.facts,
+        "captioner": BUILT_IN if ours.problem else settings.captioner,
+        "written": None if kept and foreign else _digest(ours.text),
+        "described": None if edited else _digest(description),
+        "facts": _all_facts(origin, genre, genre_source),
         "tags": origin.tags,
         "album": origin.album,
     }
-    write_json(info, music_fields(origin, genre, text) | {MARK: mark})
-    return text
+    write_json(info, music_fields(origin, genre, description) | {MARK: mark})
+    return Caption(text, ours.problem)
 
 
-def describe_of(origin: Origin, genre: str | None) -> str:
-    """The caption that we make for a track."""
-    return describe(origin.facts, genre, origin.content)
+def known_of(origin: Origin, genre: str | None) -> Known:
+    """What a captioner may use."""
+    return Known(
+        facts=origin.facts,
+        genre=genre,
+        title=origin.title,
+        artist=origin.artist,
+        album=origin.album,
+        duration=origin.duration,
+        tags=origin.tags,
+        content=origin.content,
+    )
+
+
+def _all_facts(origin: Origin, genre: str | None, genre_source: str) -> dict[str, Fact]:
+    """The measured facts with genre, title, artist and album, so that each has its source."""
+    facts = dict(origin.facts)
+    if genre:
+        facts["genre"] = fact(genre, genre_source)
+    for name, words in (("title", origin.title), ("artist", origin.artist), ("album", origin.album)):
+        if words:
+            tagged = words in (origin.tags.get(name), origin.tags.get(f"album{name}"))
+            facts[name] = fact(words, "tags" if tagged else "name", 1.0 if tagged else 0.5)
+    return facts
 
 
 def music_fields(origin: Origin, genre: str | None, description: str) -> dict[str, Any]:
@@ -77,19 +119,13 @@ def music_fields(origin: Origin, genre: str | None, description: str) -> dict[st
     Genre, instrument, key and name are strings (it drops lists there), moods and keywords are lists (it
     splits strings at spaces), what is not known is an empty string or null.
     """
-    facts: Mapping[str, Any] = origin.facts
-    bpm = known_bpm(facts)
     return {
         "title": origin.title,
         "artist": origin.artist,
         "name": origin.title,
         "genre": genre_words(genre),
         "description": description,
-        "key": known_key(facts) or "",
-        "bpm": None if bpm is None else round(bpm, 1),
-        "instrument": ", ".join(facts.get("instruments", ())),
-        "moods": moods(facts),
-        "keywords": keywords(facts),
+        **fields_of_reader(origin.facts),
         "sample_rate": RATE,
         "file_extension": "wav",
         "duration": round(origin.duration, 3),
@@ -111,7 +147,11 @@ def read_origin(info: Path) -> Origin | None:
             artist=str(fields["artist"]),
             album=str(mark.get("album", "")),
             duration=float(fields["duration"]),
-            facts=dict(mark["facts"]),
+            facts={
+                name: item
+                for name, item in upgraded(mark["facts"]).items()
+                if name not in ("genre", "title", "artist", "album")
+            },
             tags=dict(mark["tags"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
@@ -139,20 +179,25 @@ def rewrite_caption(library: Library, track: Track) -> str:
         **vars(origin) | {"source": display_name(track.path.name), "wav": display_name(track.wav.name)}
     )
     mark = declaration(library.root / track.info) or {}
+    genre = library.genre_of(track.path)
     return write_caption(
         library.root / track.info,
         library.root / track.caption,
         named,
-        library.genre_of(track.path),
+        genre,
         foreign=mark.get("written") is None,
-    )
+        settings=library.settings.caption,
+        genre_source="person" if library.ledger.was_decided(track.id, genre) else "folder",
+    ).text
 
 
 def _read_line(caption: Path) -> str:
     try:
-        text = caption.read_bytes()[: 1 << 16].decode("utf-8", "replace")
+        data = caption.read_bytes()[: 1 << 16]
     except OSError:
         return ""
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = data.decode("utf-16" if wide else "utf-8-sig", "replace")
     return " ".join(clean_line for line in text.splitlines() if (clean_line := clean(line, longest=2000)))
 
 
@@ -162,3 +207,18 @@ def _digest(text: str) -> str:
 
 def _is_ours(text: str, mark: dict[str, Any] | None) -> bool:
     return mark is not None and mark.get("written") == _digest(text)
+
+
+def _edited_description(info: Path, mark: dict[str, Any] | None, caption: str) -> str:
+    """The description in the JSON where the person changed it there; otherwise empty."""
+    if mark is None:
+        return ""
+    try:
+        text = json.loads(info.read_bytes()).get("description")
+    except (OSError, ValueError, AttributeError):
+        return ""
+    if not isinstance(text, str) or not text.strip() or text == caption:
+        return ""
+    if "described" in mark:
+        return "" if mark["described"] == _digest(text) else text
+    return "" if mark.get("written") in (None, _digest(text)) else text

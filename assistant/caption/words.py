@@ -1,35 +1,67 @@
-"""Measured facts in a captioner's English: what is said is known, and what is not known is left out."""
+"""Facts in a captioner's English: what is said is known, and what is not known is left out."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-SURE_TEMPO = 0.25
+from assistant.caption.facts import Facts, confidence, source, value
+from assistant.caption.templates import FORMS, fill
+
+SURE_TEMPO = 0.35
 """Least clearness of a tempo found in sound."""
-SURE_KEY = {"sound": 0.08, "notes": 0.03}
+SURE_KEY = {"sound": 0.05, "notes": 0.03}
 """Least lead of a key over the next unrelated one, by where it comes from."""
 _MOST_INSTRUMENTS = 5
 _TEMPO_WORDS = ((60, "very slow"), (80, "slow"), (100, "relaxed"), (116, "mid-tempo"), (136, "upbeat"),
                 (165, "fast"), (1000, "very fast"))  # fmt: skip
 _GENRES = {"hiphop": "hip-hop", "rnb": "R&B", "dnb": "drum and bass"}
+_COUNTED = ("female voice", "male voice", "choir", "synthesizer", "flute")  # "a flute", but "drums"
 
 
-def known_bpm(facts: Mapping[str, Any]) -> float | None:
+@dataclass(frozen=True)
+class Known:
+    """Everything that is known about a track when its caption is written."""
+
+    facts: Facts
+    genre: str | None = None
+    """The genre's folder name; None where it is not known."""
+    title: str = ""
+    artist: str = ""
+    album: str = ""
+    duration: float = 0.0
+    tags: Mapping[str, str] = field(default_factory=dict)
+    content: str = ""
+    """The hash of the file's bytes."""
+
+
+def known_bpm(facts: Facts) -> float | None:
     """The tempo where it is sure enough to be written down."""
-    bpm = facts.get("bpm")
-    if bpm is None or (facts.get("bpm_source") == "sound" and facts.get("bpm_confidence", 0) < SURE_TEMPO):
+    bpm = value(facts, "bpm")
+    if bpm is None or (source(facts, "bpm") == "sound" and confidence(facts, "bpm") < SURE_TEMPO):
         return None
     return float(bpm)
 
 
-def known_key(facts: Mapping[str, Any]) -> str | None:
+def known_key(facts: Facts) -> str | None:
     """The key where it is sure enough, as "A minor"."""
-    key = facts.get("key")
-    if key is None or facts.get("key_confidence", 0) < SURE_KEY[facts.get("key_source", "sound")]:
+    if "key" not in facts or confidence(facts, "key") < SURE_KEY.get(source(facts, "key"), 0.0):
         return None
-    return str(key)
+    return str(value(facts, "key"))
+
+
+def known_players(facts: Facts) -> list[str]:
+    """The instruments that a score names, the most heard first."""
+    return [str(name) for name in value(facts, "instruments", ())]
+
+
+def likely_players(facts: Facts) -> list[str]:
+    """What the networks probably hear playing and singing, where no score tells."""
+    if known_players(facts):
+        return []
+    return [str(name) for kind in ("likely_instruments", "likely_voice") for name in value(facts, kind, ())]
 
 
 def genre_words(genre: str | None) -> str:
@@ -41,12 +73,12 @@ def genre_words(genre: str | None) -> str:
 
 def tempo_word(bpm: float) -> str:
     """A word for a tempo."""
-    return next(word for limit, word in _TEMPO_WORDS if bpm < limit) if bpm < 1000 else "very fast"
+    return next((word for limit, word in _TEMPO_WORDS if bpm < limit), "very fast")
 
 
-def moods(facts: Mapping[str, Any]) -> list[str]:
+def measured_moods(facts: Facts) -> list[str]:
     """Moods that several measurements agree on; mostly none."""
-    bpm, loudness, onsets = known_bpm(facts), facts.get("loudness"), facts.get("onsets")
+    bpm, loudness, onsets = known_bpm(facts), value(facts, "loudness"), value(facts, "onsets")
     if bpm is None or loudness is None or onsets is None:
         return []
     if bpm >= 116 and onsets >= 3 and loudness > -16:
@@ -56,56 +88,71 @@ def moods(facts: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def keywords(facts: Mapping[str, Any]) -> list[str]:
+def likely_moods(facts: Facts) -> list[str]:
+    """Moods that the networks probably hear and no measurement speaks against."""
+    measured = measured_moods(facts)
+    against = {"energetic": "mellow", "calm": "danceable"}
+    return [str(word) for word in value(facts, "likely_moods", ()) if word not in map(against.get, measured)]
+
+
+def moods(facts: Facts) -> list[str]:
+    """All moods, measured and likely."""
+    return [*measured_moods(facts), *likely_moods(facts)]
+
+
+def keywords(facts: Facts) -> list[str]:
     """Short words for tempo, colour, rhythm and dynamics."""
-    found = []
     bpm = known_bpm(facts)
-    if bpm is not None:
-        found.append(tempo_word(bpm))
-    found += [word for word, _phrase in _qualities(facts)]
-    return found
+    return [*([tempo_word(bpm)] if bpm is not None else []), *(word for word, _phrase in _qualities(facts))]
 
 
-def describe(facts: Mapping[str, Any], genre: str | None, content: str) -> str:
+def describe(known: Known, forms: tuple[str, ...] = ()) -> str:
     """One or two sentences about a track, fit to condition MusicGen on.
 
-    The same facts are put in one of several ways, chosen by the content hash, so that a model does not
+    The same facts are put in one of several `forms`, chosen by the content hash, so that a model does not
     learn one form of words.
     """
-    form = hashlib.blake2b(content.encode(), digest_size=1).digest()[0]
-    bpm, key = known_bpm(facts), known_key(facts)
-    players = list(facts.get("instruments", ()))[:_MOST_INSTRUMENTS]
-    phrases = [phrase for _word, phrase in _qualities(facts)]
-    instruments, qualities = _listed(players), _listed(phrases)
-    name = genre_words(genre)
-    feeling = [*moods(facts)[:1], *([tempo_word(bpm)] if bpm is not None else [])]
-    kind = f"{name} {('track', 'piece', 'tune')[form % 3]}" if name else ("piece of music", "track")[form % 2]
-    subject = _with_article(" ".join([", ".join(feeling), kind]).strip())
-    beats = "" if bpm is None else f"at {'' if facts.get('bpm_source') == 'file' else 'about '}{bpm:.0f} BPM"
-    meter = f"in {facts['meter']} time" if facts.get("meter") not in ("", None, "4/4") else ""
-    in_key = f"in {key}" if key else ""
-
-    def joined(*parts: str) -> str:
-        return " ".join(part for part in parts if part)
-
-    order = form // 6 % 3
-    if order == 0:
-        text = joined(subject, in_key, beats, meter, f"with {instruments}" if instruments else "") + "."
-        rest = f"It has {qualities}." if qualities else ""
-    elif order == 1:
-        text = joined(subject, f"played on {instruments}" if instruments else "", beats, in_key, meter) + "."
-        rest = f"It has {qualities}." if qualities else ""
-    else:
-        text = joined(subject, f"with {_listed([*players, *phrases])}" if players or phrases else "") + "."
-        place = joined(in_key, beats, meter)
-        rest = f"It is {place}." if place else ""
-    return joined(text[0].upper() + text[1:], rest)
+    digest = hashlib.blake2b(known.content.encode(), digest_size=2).digest()
+    forms = forms or FORMS
+    return fill(forms[digest[1] % len(forms)], fields(known, digest[0]))
 
 
-def _qualities(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+def fields(known: Known, variant: int = 0) -> dict[str, str]:
+    """The fields of a template (see `assistant.config.CAPTION_FIELDS`), empty where they are not known."""
+    facts = known.facts
+    bpm, name = known_bpm(facts), genre_words(known.genre)
+    feeling = [*measured_moods(facts)[:1], *([tempo_word(bpm)] if bpm is not None else [])]
+    kind = f"{name} {('track', 'piece', 'tune')[variant % 3]}" if name else _kind(variant)
+    about = "" if source(facts, "bpm") == "file" else "about "
+    meter = value(facts, "meter", "")
+    likely = [_counted(word) for word in likely_players(facts)]
+    return {
+        "subject": _with_article(" ".join([", ".join(feeling), kind]).strip()),
+        "genre": name,
+        "mood": _listed(measured_moods(facts)),
+        "pace": "" if bpm is None else tempo_word(bpm),
+        "tempo": "" if bpm is None else f"{about}{bpm:.0f} BPM",
+        "key": known_key(facts) or "",
+        "meter": "" if meter in ("", "4/4") else str(meter),
+        "instruments": _listed(known_players(facts)[:_MOST_INSTRUMENTS]),
+        "likely_instruments": _listed(likely),
+        "likely_mood": _listed(likely_moods(facts)),
+        "qualities": _listed([phrase for _word, phrase in _qualities(facts)]),
+        "title": known.title,
+        "artist": known.artist,
+        "album": known.album,
+    }
+
+
+def _kind(variant: int) -> str:
+    return ("piece of music", "track")[variant % 2]
+
+
+def _qualities(facts: Facts) -> list[tuple[str, str]]:
     """Pairs of a keyword and a phrase that follows "it has"."""
     found = []
-    brightness, onsets, spread = facts.get("brightness"), facts.get("onsets"), facts.get("spread")
+    brightness, onsets = value(facts, "brightness"), value(facts, "onsets")
+    spread, loudness = value(facts, "spread"), value(facts, "loudness")
     if brightness is not None:
         if brightness < 600:
             found.append(("dark sound", "a dark sound"))
@@ -116,13 +163,21 @@ def _qualities(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     if onsets is not None:
         if onsets > 5:
             found.append(("busy rhythm", "a busy rhythm"))
-        elif facts.get("bpm_source") and facts.get("bpm_confidence", 0) > 0.6:
+        elif "bpm" in facts and confidence(facts, "bpm") > 0.6:
             found.append(("steady beat", "a steady beat"))
         elif onsets < 1:
             found.append(("sparse", "few, long notes"))
     if spread is not None and spread > 10:
         found.append(("wide dynamics", "wide dynamics from quiet to loud"))
+    elif loudness is not None and loudness > -9:
+        found.append(("loud", "a loud, dense mix"))
+    elif loudness is not None and loudness < -28:
+        found.append(("quiet", "a quiet level"))
     return found
+
+
+def _counted(word: str) -> str:
+    return f"a {word}" if word in _COUNTED else word
 
 
 def _listed(words: list[str]) -> str:
@@ -133,3 +188,15 @@ def _listed(words: list[str]) -> str:
 
 def _with_article(words: str) -> str:
     return f"{'an' if words[0].lower() in 'aeio' or words.startswith('up') else 'a'} {words}"
+
+
+def fields_of_reader(facts: Facts) -> dict[str, Any]:
+    """Key, tempo, instruments, moods and keywords in the forms that audiocraft's reader keeps."""
+    bpm = known_bpm(facts)
+    return {
+        "key": known_key(facts) or "",
+        "bpm": None if bpm is None else round(bpm, 1),
+        "instrument": ", ".join(known_players(facts) or likely_players(facts)),
+        "moods": moods(facts),
+        "keywords": keywords(facts),
+    }

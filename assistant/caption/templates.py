@@ -1,0 +1,36 @@
+"""Forms of captions: text with {fields}, and [parts in brackets] that go where a field of theirs is empty."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_FIELD = re.compile(r"\{(\w+)\}")
+_PART = re.compile(r"\[([^\[\]]*)\]")
+
+FORMS = (
+    "{subject}[ in {key}][ at {tempo}][ in {meter} time][ with {instruments}]"
+    "[, probably with {likely_instruments}]. [It has {qualities}.] [The mood is probably {likely_mood}.]",
+    "{subject}[ played on {instruments}][ at {tempo}][ in {key}][ in {meter} time]. [It has {qualities}.] "
+    "[It probably has {likely_instruments}.] [It is probably {likely_mood}.]",
+    "{subject}[ with {instruments}][, probably with {likely_instruments}]. [It has {qualities}.] "
+    "[It probably feels {likely_mood}.] [The key is {key}.] [The tempo is {tempo}.] "
+    "[It is in {meter} time.]",
+    "{subject}[ at {tempo}][ in {meter} time][, in {key}]. [It has {qualities}.] "
+    "[The instruments are {instruments}.] [One probably hears {likely_instruments}.] "
+    "[It is probably {likely_mood}.]",
+)
+"""The built-in forms; the first word of each sentence gets a capital."""
+
+
+def fill(form: str, fields: Mapping[str, str]) -> str:
+    """A form with its fields put in; parts in brackets with an empty field are left out."""
+
+    def part(match: re.Match[str]) -> str:
+        names = _FIELD.findall(match[1])
+        return match[1] if all(fields.get(name) for name in names) else ""
+
+    text = _FIELD.sub(lambda match: fields.get(match[1], ""), _PART.sub(part, form))
+    text = re.sub(r"\s+", " ", text).strip()
+    text = re.sub(r" ([.,])", r"\1", text)
+    return re.sub(r"(^|[.!?] )(\w)", lambda match: match[1] + match[2].upper(), text)
