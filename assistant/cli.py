@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from assistant.commands import classifier, clips, demo, labelling, library, sound, train
+from assistant.commands import classifier, clips, demo, labelling, library, names, retry, sound, train
 from assistant.commands.console import Console, Context
 from assistant.config import load_settings
 from assistant.errors import MusicHelperError
 from assistant.i18n import _, set_language
+from assistant.intake.space import is_passing
 
 INTERRUPTED = 130
 
@@ -37,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--library", type=Path, metavar="DIR", help=_("the music folder"))
     root.add_argument("--config", type=Path, metavar="FILE", help=_("the configuration to use"))
     commands = root.add_subparsers(dest="command", metavar=_("COMMAND"), required=True)
-    for subject in (library, sound, classifier, labelling, train, clips, demo):
+    for subject in (library, retry, sound, names, classifier, labelling, train, clips, demo):
         subject.add_commands(commands)
     return root
 
@@ -68,6 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output has left (`| head`); Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
+    except (OSError, sqlite3.OperationalError) as error:
+        if not is_passing(error):
+            raise
+        context.console.clear()
+        return _explain(_of_the_disk(error))
     finally:
         if "library" in context.__dict__:
             context.library.close()
@@ -76,6 +83,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _explain(error: MusicHelperError) -> int:
     Console().error(error)
     return error.exit_status
+
+
+def _of_the_disk(error: OSError | sqlite3.OperationalError) -> MusicHelperError:
+    """A full disk or a folder that may not be written to, in words."""
+    if isinstance(error, sqlite3.OperationalError):
+        title = _("The ledger cannot be written: {reason}.").format(reason=error)
+    else:
+        title = _("{path} cannot be used: {reason}.").format(path=error.filename, reason=error.strerror)
+    return MusicHelperError(title, _("Make room on the disk and check that you may write to the folder."))
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,12 @@ from assistant.files import whole_file
 from assistant.i18n import _
 
 CONFIG_VARIABLE = "MUSICHELPER_CONFIG"
+
+CAPTION_FIELDS = (
+    "subject", "genre", "mood", "pace", "tempo", "key", "meter", "instruments", "likely_instruments",
+    "likely_mood", "qualities", "title", "artist", "album",
+)  # fmt: skip
+"""What a template of a caption may name."""
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 
@@ -48,7 +55,16 @@ class IntakeSettings(_Section, frozen=True):
     scan_seconds: float = 60.0
     max_minutes: float = 120.0
     max_memory_mib: int = 2048
+    reserve_mib: int = 1024
     soundfont: str = ""
+
+
+class CaptionSettings(_Section, frozen=True):
+    """The line of English beside each track."""
+
+    listen: bool = True
+    templates: tuple[str, ...] = ()
+    captioner: str = "templates"
 
 
 class ClassifierSettings(_Section, frozen=True):
@@ -108,6 +124,7 @@ class Settings(_Section, frozen=True):
     library: LibrarySettings = LibrarySettings()
     interface: InterfaceSettings = InterfaceSettings()
     intake: IntakeSettings = IntakeSettings()
+    caption: CaptionSettings = CaptionSettings()
     classifier: ClassifierSettings = ClassifierSettings()
     musicgen: MusicGenSettings = MusicGenSettings()
     generate: GenerateSettings = GenerateSettings()
@@ -215,6 +232,8 @@ def _check_ranges(settings: Settings, path: Path) -> None:
                     ),
                     _("Use zero or a positive number."),
                 )
+    for template in settings.caption.templates:
+        _check_template(template, path)
     for name in (*settings.library.genres, settings.library.unlabelled):
         if not name or name.startswith((".", "-")) or "/" in name or "\0" in name:
             raise CallError(
@@ -223,3 +242,38 @@ def _check_ranges(settings: Settings, path: Path) -> None:
                 ),
                 _("A genre is one folder name: no slash, and no dot or dash at its start."),
             )
+
+
+def _check_template(template: str, path: Path) -> None:
+    """A template is one line with known {fields} and [parts] that do not lie in each other."""
+    wrong = ""
+    if not template.strip() or "\n" in template:
+        wrong = _("it must be one line of text")
+    elif re.search(r"\[[^\]]*\[|\][^\[]*\]", template) or template.count("[") != template.count("]"):
+        wrong = _("its square brackets do not match")
+    else:
+        names = re.findall(r"\{(\w*)\}", template)
+        left = re.sub(r"\{\w*\}", "", template)
+        unknown = [name for name in names if name not in CAPTION_FIELDS]
+        if "{" in left or "}" in left:
+            wrong = _("its curly brackets do not match")
+        elif unknown:
+            close = difflib.get_close_matches(unknown[0], CAPTION_FIELDS, n=1)
+            wrong = (
+                _("it has no field {{{name}}}; did you mean {{{close}}}?").format(
+                    name=unknown[0], close=close[0]
+                )
+                if close
+                else _("there is no field {{{name}}}").format(name=unknown[0])
+            )
+        elif not re.sub(r"\[[^\]]*\]", "", template).strip(" .,"):
+            wrong = _("everything in it may be left out; put some words outside of square brackets")
+    if wrong:
+        raise CallError(
+            _("The configuration {path} has a caption template that cannot be used: {reason}.").format(
+                path=path, reason=wrong
+            ),
+            _("These fields are known: {fields}.").format(
+                fields=", ".join(f"{{{name}}}" for name in CAPTION_FIELDS)
+            ),
+        )

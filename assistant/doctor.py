@@ -183,8 +183,8 @@ def _music(library: Library | None, settings: Settings) -> Iterator[Check]:
         )
     else:
         yield _library_check(library)
-        kind = host.file_system(library.root)
-        if kind in host.NETWORK_FILE_SYSTEMS:
+        kind = host.silent_file_system(library.root)
+        if kind:
             yield Check(
                 "file system",
                 True,
@@ -261,6 +261,21 @@ def _soundfont(_library: Library | None, settings: Settings) -> Iterator[Check]:
         yield Check("soundfont", False, error.title, error.hint, _("Soundfont"))
         return
     yield Check("soundfont", True, str(path), title=_("Soundfont"))
+
+
+def _modules(_library: Library | None, _settings: Settings) -> Iterator[Check]:
+    from assistant.audio.tracker import PACKAGE, library_version
+
+    version = library_version()
+    yield _check(
+        "modules",
+        _("Tracker modules"),
+        bool(version),
+        _("libopenmpt {version} reads MOD, XM, IT and S3M").format(version=version)
+        if version
+        else _("libopenmpt is not installed; MOD, XM, IT and S3M cannot be read"),
+        _("`sudo apt install {package}`; everything else works without it.").format(package=PACKAGE),
+    )
 
 
 def _models(_library: Library | None, _settings: Settings) -> Iterator[Check]:
@@ -398,6 +413,7 @@ _LOOKS: dict[str, Look] = {
     "library": _music,
     "disk": _disk,
     "soundfont": _soundfont,
+    "modules": _modules,
     "models": _models,
     "sound": _sound,
     "inotify": _inotify,

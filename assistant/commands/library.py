@@ -1,7 +1,8 @@
-"""init, doctor, status, watch: the music folder."""
+"""init, doctor, status, duplicates, watch: the music folder."""
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from dataclasses import asdict
@@ -11,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 from assistant.commands.console import Context, duration_text
 from assistant.commands.options import Commands, add_command
 from assistant.i18n import _, ngettext
+from assistant.library.scan import display_name
 
 if TYPE_CHECKING:
     from assistant.intake.events import IntakeEvent
+
+_LEAVE_SECONDS = 3.0
 
 
 def add_commands(commands: Commands) -> None:
@@ -24,6 +28,7 @@ def add_commands(commands: Commands) -> None:
     )
     add_command(commands, "doctor", _("look at this machine and say what is missing"), _doctor)
     add_command(commands, "status", _("what is in the library and what is going on"), _status)
+    add_command(commands, "duplicates", _("show tracks that are the same music"), _duplicates)
     watch = add_command(
         commands, "watch", _("make a WAV and a caption for each new file as it comes"), _watch
     )
@@ -100,7 +105,41 @@ def _status(context: Context) -> int:
     return 0
 
 
+def _duplicates(context: Context) -> int:
+    from assistant.library.duplicates import as_dict, duplicates, listen_to_unknown
+
+    library, console = context.library, context.console
+    heard = sum(1 for _track in listen_to_unknown(library))
+    groups = duplicates(library)
+    if context.json:
+        context.console.document({"duplicates": [as_dict(library, group) for group in groups]})
+        return 0
+    if heard:
+        console.say(
+            ngettext(
+                "{count} track was compared for the first time.",
+                "{count} tracks were compared for the first time.",
+                heard,
+            ).format(count=heard)
+        )
+    for group in groups:
+        if group.exact:
+            console.result(_("The same file:"))
+        else:
+            console.result(_("The same music:"))
+        for track in group.tracks:
+            length = duration_text(track.duration or 0.0)
+            console.result(f"  {display_name(track.path)}  {length}  {track.size / 1e6:.1f} MB")
+    if not groups:
+        console.result(_("No two tracks are the same music."))
+    else:
+        console.say(_("Nothing was deleted; keep what you like best."))
+    return 0
+
+
 def _print_status(context: Context, state: dict[str, Any]) -> None:
+    from assistant.intake.account import watch_warning, watch_words
+
     console, tracks = context.console, state["tracks"]
     console.result(_("Library {root}").format(root=state["library"]))
     console.result(
@@ -116,11 +155,28 @@ def _print_status(context: Context, state: dict[str, Any]) -> None:
     )
     for name, number in tracks["by_state"].items():
         console.result(f"{state_words(name)}: {number}")
+    if state["duplicates"]:
+        console.result(
+            ngettext(
+                "{count} track is the same music as another; see `musichelper duplicates`.",
+                "{count} tracks are the same music as others; see `musichelper duplicates`.",
+                state["duplicates"],
+            ).format(count=state["duplicates"])
+        )
     for failure in state["failed"]:
         console.result(f"  {failure['path']}: {failure['reason']}")
+    for track in state["put_off"]:
+        again = time.strftime("%H:%M:%S", time.localtime(track["again"]))
+        line = _("{path}: {reason} Tried again at {time}.")
+        console.result("  " + line.format(path=track["path"], reason=track["reason"], time=again))
     watcher = state["watch"]
-    if watcher.get("pid"):
+    if watcher["running"] and watcher.get("paused"):
+        console.result(_("paused: {reason}").format(reason=watcher["paused"]))
+    if watcher["running"]:
         console.result(_("Watched by process {pid}.").format(pid=watcher["pid"]))
+        for line in ("; ".join(watch_words(watcher)), watch_warning(watcher)):
+            if line:
+                console.result(f"  {line}")
     else:
         console.result(_("Nobody watches this folder now."))
     if state["classifier"]:
@@ -156,22 +212,41 @@ def _watch(context: Context) -> int:
     stop = threading.Event()
     Labeller(library).recover()
     if not once:
+        _leave_at_sigterm(stop)
         console.say(_("Watching {root}. Ctrl-C stops.").format(root=library.root))
     proposer = Proposer(
         library.root, context.settings, lambda count: _say_proposed(context, count), console.error
     )
     try:
         for event in run_once(library) if once else watch(library, stop):
-            failed += event.event == "failed"
+            failed += event.event in ("failed", "paused")
             if event.event == "done" and once:
                 _say_proposed(context, propose_for_new(library))
             elif event.event == "ready" and not once:
                 proposer.note()
             _say_intake(context, event, started)
+    except KeyboardInterrupt:
+        if not stop.is_set():
+            raise
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
         stop.set()
         proposer.close()
     return 1 if failed and once else 0
+
+
+def _leave_at_sigterm(stop: threading.Event) -> None:
+    """A service manager's request to end is no failure. Reading many new files is broken off for it."""
+
+    def leave(*_arguments: object) -> None:
+        stop.set()
+        signal.setitimer(signal.ITIMER_REAL, _LEAVE_SECONDS)
+
+    def break_off(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGALRM, break_off)
+    signal.signal(signal.SIGTERM, leave)
 
 
 def _say_proposed(context: Context, count: int) -> None:
@@ -191,9 +266,25 @@ def _say_intake(context: Context, event: IntakeEvent, started: float) -> None:
             document["path"] = str(context.library.root / event.path)
         console.document(document)
     elif event.event == "ready":
-        console.say(_("ready: {path}").format(path=event.path))
+        if event.duplicate_of:
+            console.say(
+                _("ready: {path}, the same music as {other}").format(
+                    path=event.path, other=event.duplicate_of
+                )
+            )
+        else:
+            console.say(_("ready: {path}").format(path=event.path))
+        if event.hint:
+            console.say(f"  {event.hint}")
     elif event.event == "failed":
         console.say(_("failed: {path}: {reason}").format(path=event.path, reason=event.reason))
+        if event.hint:
+            console.say(f"  {event.hint}")
+    elif event.event == "paused":
+        console.say(_("paused: {reason}").format(reason=event.reason))
+        console.say(f"  {event.hint}")
+    elif event.event == "resumed":
+        console.say(_("It goes on."))
     elif event.event == "done" and context.arguments.once:
         console.result(
             _("{ready} ready, {failed} failed, {unchanged} as before, in {time}.").format(

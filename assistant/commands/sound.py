@@ -47,7 +47,7 @@ def _convert_all(context: Context, names: list[str], folder: Path) -> int:
             try:
                 source = existing_file(name)
                 target = _free_name(folder, source)
-                converted = decoders.convert(source, target)
+                converted = decoders.convert(source, target, measure=False)
                 files.append({"path": str(source), "wav": str(target), "duration": converted.duration})
                 context.console.say(f"{target}  {duration_text(converted.duration)}")
             except MusicHelperError as error:
@@ -76,10 +76,13 @@ def _of(name: str, error: MusicHelperError) -> FileError:
 
 def _caption(context: Context) -> int:
     from assistant.audio.guard import Decoders
+    from assistant.caption.captioner import check_captioner
     from assistant.caption.single import describe_file
 
     captions, failed = [], []
-    with Decoders(context.settings.intake) as decoders:
+    check_captioner(context.settings.caption)
+    listen = context.settings.caption.listen
+    with Decoders(context.settings.intake, listen=listen) as decoders:
         for name in context.arguments.files:
             try:
                 described = describe_file(decoders, existing_file(name), context.settings)

@@ -77,7 +77,7 @@ def show_progress(context: Context, event: dict[str, Any]) -> None:
 
 def _start(context: Context) -> int:
     from assistant.musicgen.spec import FinetuneSpec
-    from assistant.runs.launch import start_run
+    from assistant.runs.launch import start_finetune
 
     called = context.arguments
     chosen = {
@@ -86,7 +86,7 @@ def _start(context: Context) -> int:
         if (value := getattr(called, field.name, None)) is not None
     }
     spec = FinetuneSpec.from_settings(context.settings, genres=tuple(called.genre), **chosen).check()
-    run = start_run(context.library, "finetune", spec.as_dict(), spec.name)
+    run = start_finetune(context.library, spec)
     if not called.follow:
         if context.json:
             context.console.document({"run": run.id})

@@ -81,12 +81,15 @@ def _take(
         moved,
         library.genre_of(track.path),
         foreign=names.foreign_caption,
-    )
+        settings=library.settings.caption,
+    ).text
     library.ledger.update_track(
         track.id,
         state="ready",
         reason="",
         hint="",
+        attempts=0,
+        retry_at=None,
         wav=names.wav,
         caption=names.caption,
         info=names.info,

@@ -2,48 +2,72 @@
 
 from __future__ import annotations
 
-import json
+import sqlite3
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
-from assistant.audio.guard import ConversionFailed, Converted, Decoders
-from assistant.audio.tags import title_from_name
-from assistant.caption.files import Origin, write_caption
-from assistant.files import write_text
+from assistant.audio.guard import ConversionFailed, Converted, Decoders, cannot_write, decoder_version
+from assistant.caption.captioner import check_captioner
 from assistant.i18n import _
 from assistant.intake.adopt import adopt
 from assistant.intake.events import IntakeEvent
+from assistant.intake.finish import finish
 from assistant.intake.names import plan_names
+from assistant.intake.quarantine import write_quarantine, write_refused
+from assistant.intake.retry import MOST_ENDS, after_fault, after_trouble
+from assistant.intake.space import Rest, free_bytes, is_passing, reserve_bytes, wav_bytes
 from assistant.library.ledger import Track
 from assistant.library.library import Library
-from assistant.library.scan import display_name
+from assistant.library.scan import Refused, display_name
 
-_MOST_ATTEMPTS = 3
-_RETRY_SECONDS = 60.0
+__all__ = ["Engine", "write_quarantine"]
+
+_BATCH = 500
+_LOOK_SECONDS = 2.0
+_MADE_KEPT = 20_000
+
+
+@dataclass(frozen=True)
+class _Work:
+    track: Track
+    """As it was before the attempt."""
+    target: Path
+    started: float
+    bytes: int
+    """What the WAV may take."""
 
 
 class Engine:
     """Takes waiting tracks of one library through the decoders. Belongs to one thread.
 
-    `fill` and `collect` give events; call them in turn until `idle`.
+    `fill` and `collect` give events; call them in turn until `idle`, or for ever: tracks whose time has
+    come are found without `look`. With `at_once` those put off earlier do not wait for their time.
     """
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, *, at_once: bool = False) -> None:
+        check_captioner(library.settings.caption)
         self._library = library
-        self._decoders = Decoders(library.settings.intake)
+        self._decoders = Decoders(library.settings.intake, listen=library.settings.caption.listen)
         self._threads = ThreadPoolExecutor(self._decoders.count, thread_name_prefix="intake")
-        self._running: dict[Future[Converted], tuple[Track, Path, float]] = {}
+        self._running: dict[Future[Converted], _Work] = {}
         self._queue: deque[int] = deque()
-        self._later: dict[int, float] = {}  # after a passing trouble: when to try again
+        self._more = False
+        self._looked = 0.0
+        self._put_off_before = time.time() if at_once else 0.0
         self._reserved: set[Path] = set()
+        self._rest = Rest(library)
+        self._rest_told = False
+        self._begun = False
+        self._refused: set[Refused] = set()
         self.counts = {"ready": 0, "failed": 0, "skipped": 0}
-        self.made: set[Path] = set()
-        """WAVs, relative, that were written since the start: their events are our own."""
-        self._recover()
+        self.made: dict[Path, None] = {}
+        """The WAVs, relative, that were written last: their events are our own."""
 
     def __enter__(self) -> Engine:
         return self
@@ -55,48 +79,69 @@ class Engine:
 
     @property
     def idle(self) -> bool:
-        """Nothing runs and nothing is queued."""
-        return not self._running and not self._queue
+        """Nothing runs, and nothing can be begun now."""
+        return not self._running and (bool(self.paused) or not (self._queue or self._more))
+
+    @property
+    def paused(self) -> str:
+        """Why the whole intake rests, in words; empty while it works."""
+        return self._rest.reason
 
     @property
     def working(self) -> list[str]:
         """The files in the decoders, as text."""
-        return [display_name(track.path) for track, _target, _started in self._running.values()]
+        return [display_name(work.track.path) for work in self._running.values()]
 
     def close(self) -> None:
         """Stop what runs; its tracks wait again."""
         self._decoders.close()
         self._threads.shutdown(wait=True, cancel_futures=True)
-        for track, target, _started in self._running.values():
-            self._leave(track, target)
+        for future, work in self._running.items():
+            made = future.done() and not future.cancelled() and future.exception() is None
+            try:
+                self._leave(work, made=made and not future.result().own)
+            except sqlite3.OperationalError as error:  # the next start finds it in work
+                if not is_passing(error):
+                    raise
         self._running.clear()
 
     def look(self) -> None:
         """Queue the tracks that wait, as the ledger has them now."""
-        now = time.monotonic()
-        busy = {track.id for track, _target, _started in self._running.values()}
-        self._queue = deque(
-            track.id
-            for track in self._library.ledger.tracks(state="waiting")
-            if track.id not in busy and self._later.get(track.id, 0.0) <= now
-        )
+        try:
+            if not self._begun:
+                self._recover()
+            found = self._library.ledger.due_tracks(
+                time.time(), put_off_before=self._put_off_before, limit=_BATCH
+            )
+        except sqlite3.OperationalError as error:
+            self._rest.begin_for(error)
+            return
+        self._queue, self._more = deque(found), len(found) == _BATCH
+        self._looked = time.monotonic()
+
+    def refuse(self, refused: Sequence[Refused]) -> Iterator[IntakeEvent]:
+        """Name what a scan found to be no readable file: each once, until it is gone."""
+        write_refused(self._library, refused)
+        for one in refused:
+            if one not in self._refused:
+                self.counts["failed"] += 1
+                yield IntakeEvent("failed", display_name(one.path), reason=one.reason, hint=one.hint)
+        self._refused = set(refused)
 
     def fill(self) -> Iterator[IntakeEvent]:
         """Start as many conversions as there are decoders; what needs none is done at once."""
-        ledger = self._library.ledger
-        while self._queue and len(self._running) < self._decoders.count:
-            track = ledger.track(self._queue.popleft())
-            if track is None or track.state != "waiting":
-                continue
+        if not self.paused or self._rest.over():
+            if self._rest_told:
+                self._rest_told = False
+                yield IntakeEvent("resumed", "")
             try:
-                text = adopt(self._library, track, self._reserved)
-            except OSError as error:
-                yield self._put_off(track, _cannot_write(error))
-                continue
-            if text is not None:
-                yield self._event("skipped", track, reason=_("It was taken in before."), caption=text)
-                continue
-            yield self._start(track)
+                yield from self._fill()
+            except sqlite3.OperationalError as error:
+                self._rest.begin_for(error)
+                self._begun = False  # rows may say something else than what runs
+        if self.paused and not self._rest_told:
+            self._rest_told = True
+            yield IntakeEvent("paused", "", reason=self._rest.reason, hint=self._rest.hint)
 
     def collect(self, timeout: float) -> Iterator[IntakeEvent]:
         """Wait up to `timeout` seconds for conversions, and finish those that ended."""
@@ -104,14 +149,22 @@ class Engine:
             return
         ended, _still = wait(self._running, timeout, FIRST_COMPLETED)
         for future in ended:
-            track, target, started = self._running.pop(future)
-            self._reserved.discard(target)
-            yield self._end(future, track, target, time.monotonic() - started)
+            work = self._running.pop(future)
+            self._reserved.discard(work.target)
+            try:
+                yield self._end(future, work)
+            except sqlite3.OperationalError as error:
+                self._rest.begin_for(error)
+                self._begun = False
 
     def _recover(self) -> None:
-        """Tracks that were in work when the program ended wait again, but not for ever."""
-        for track in self._library.ledger.tracks(state="working"):
-            if track.attempts >= _MOST_ATTEMPTS:
+        """What was in work when the program ended waits again, and what an older decoder failed on."""
+        ledger = self._library.ledger
+        running = {work.track.id for work in self._running.values()}
+        for track in ledger.iterate_tracks(state="working"):
+            if track.id in running:
+                continue
+            if track.attempts >= MOST_ENDS:
                 self._fail(
                     track,
                     _("The program ended {times} times while it read this file.").format(
@@ -120,7 +173,50 @@ class Engine:
                     _("It is probably damaged. Replace it, or touch it to try again."),
                 )
             else:
-                self._library.ledger.update_track(track.id, state="waiting")
+                ledger.update_track(track.id, state="waiting")
+        ledger.try_again(ledger.failed_with_another_decoder(decoder_version()))
+        self._begun = True
+
+    def _fill(self) -> Iterator[IntakeEvent]:
+        while len(self._running) < self._decoders.count:
+            if not self._queue and (self._more or time.monotonic() - self._looked >= _LOOK_SECONDS):
+                self.look()
+            if not self._queue:
+                return
+            track = self._library.ledger.track(self._queue[0])
+            if track is None or track.state not in ("waiting", "failed"):
+                self._queue.popleft()
+                continue
+            room = self._room(track)
+            if room == "wait":
+                return
+            self._queue.popleft()
+            if room == "none":
+                yield self._put_off(track, _no_room(track, self._library))
+                continue
+            try:
+                text = adopt(self._library, track, self._reserved)
+            except OSError as error:
+                yield self._put_off(track, cannot_write(error, self._library.root / track.path.parent))
+                continue
+            if text is not None:
+                yield self._event("skipped", track, reason=_("It was taken in before."), caption=text)
+                continue
+            yield self._start(track)
+
+    def _room(self, track: Track) -> Literal["enough", "wait", "none"]:
+        """Whether the disk has room for the track's WAV beside those in work."""
+        folder, settings = self._library.root / track.path.parent, self._library.settings.intake
+        if self._rest.begin_if_full(folder):
+            return "wait"
+        try:
+            left = free_bytes(folder) - reserve_bytes(folder, settings)
+        except OSError:
+            return "enough"  # the attempt itself says what is wrong
+        left -= wav_bytes(track.path, track.size, settings)
+        if left >= sum(work.bytes for work in self._running.values()):
+            return "enough"
+        return "wait" if self._running else "none" if left < 0 else "enough"
 
     def _start(self, track: Track) -> IntakeEvent:
         names = plan_names(self._library, track, self._reserved)
@@ -134,128 +230,117 @@ class Engine:
         future = self._threads.submit(
             self._decoders.convert, root / track.path, root / names.wav, overwrite=ours, keep_own=True
         )
-        self._running[future] = (track, names.wav, time.monotonic())
+        size = wav_bytes(track.path, track.size, self._library.settings.intake)
+        self._running[future] = _Work(track, names.wav, time.monotonic(), size)
         return IntakeEvent("working", display_name(track.path), track=track.id)
 
-    def _end(self, future: Future[Converted], track: Track, target: Path, seconds: float) -> IntakeEvent:
+    def _end(self, future: Future[Converted], work: _Work) -> IntakeEvent:
+        track = work.track
         try:
             converted = future.result()
         except FileExistsError:  # the person put a file there meanwhile
-            self._leave(track, target)
+            self._leave(work)
             self._queue.append(track.id)
             return self._event("skipped", track, reason=_("Its WAV gets another name."))
         except ConversionFailed as error:
+            changed = self._changed(work, made=False)
+            if changed is not None:
+                return changed
             if error.permanent:
                 return self._fail(track, error.title, error.hint)
             return self._put_off(track, (error.title, error.hint))
-        if self._changed(track):
-            self._leave(track, target)
-            self._later[track.id] = time.monotonic() + self._library.settings.intake.quiet_seconds
-            return self._event("skipped", track, reason=_("It changed while it was read."))
+        changed = self._changed(work, made=not converted.own)
+        if changed is not None:
+            return changed
         try:
-            return self._finish(track, target, converted, seconds)
+            done = finish(self._library, track, work.target, converted, self._reserved)
         except OSError as error:
-            return self._put_off(track, _cannot_write(error))
-
-    def _finish(self, track: Track, target: Path, converted: Converted, seconds: float) -> IntakeEvent:
-        library = self._library
-        current = library.ledger.track(track.id) or track
-        names = plan_names(library, current, self._reserved, own=converted.own)
-        wav = track.path if converted.own else target
+            return self._put_off(track, cannot_write(error, self._library.root / track.path.parent))
         if not converted.own:
-            self.made.add(wav)
-        tags = converted.tags
-        origin = Origin(
-            source=display_name(track.path.name),
-            content=track.content,
-            wav=display_name(wav.name),
-            title=tags.get("title") or title_from_name(track.path.name),
-            artist=tags.get("artist") or tags.get("albumartist") or "",
-            album=tags.get("album", ""),
-            duration=converted.duration,
-            facts={**converted.measured, "channels": converted.channels, "codec": converted.codec},
-            tags=tags,
-        )
-        text = write_caption(
-            library.root / names.info,
-            library.root / names.caption,
-            origin,
-            library.genre_of(track.path),
-            foreign=names.foreign_caption,
-        )
-        library.ledger.update_track(
-            track.id,
-            state="ready",
-            reason="",
-            hint="",
-            attempts=0,
-            wav=wav,
-            caption=names.caption,
-            info=names.info,
-            duration=converted.duration,
-            title=origin.title,
-            artist=origin.artist,
-            album=origin.album,
-        )
+            self.made[done.wav] = None
+            if len(self.made) > _MADE_KEPT:
+                del self.made[next(iter(self.made))]
         return self._event(
-            "ready", track, wav=display_name(wav), caption=text, duration=converted.duration, seconds=seconds
+            "ready",
+            track,
+            hint=done.caption.problem,
+            wav=display_name(done.wav),
+            caption=done.caption.text,
+            duration=converted.duration,
+            seconds=time.monotonic() - work.started,
+            duplicate_of=done.duplicate_of,
         )
 
-    def _changed(self, track: Track) -> bool:
+    def _changed(self, work: _Work, *, made: bool) -> IntakeEvent | None:
+        """The event where the source is not what it was when the work began; its next scan takes it up."""
+        track = work.track
         try:
             stat = (self._library.root / track.path).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            self._leave(work)
+            self._discard(work, made)
+            self._library.ledger.update_track(track.id, state="missing")
+            return self._event("skipped", track, reason=_("It was removed while it was read."))
         except OSError:
-            return True
-        return (stat.st_size, stat.st_mtime_ns) != (track.size, track.mtime_ns)
+            return None
+        if (stat.st_size, stat.st_mtime_ns) == (track.size, track.mtime_ns):
+            return None
+        self._leave(work)
+        self._discard(work, made)
+        later = time.time() + self._library.settings.intake.scan_seconds
+        self._library.ledger.update_track(track.id, retry_at=later)
+        return self._event("skipped", track, reason=_("It changed while it was read."))
+
+    def _discard(self, work: _Work, made: bool) -> None:
+        """Remove a WAV that was just made of what is not there any more."""
+        if made:
+            (self._library.root / work.target).unlink(missing_ok=True)
+            self._library.ledger.update_track(work.track.id, wav=None)
 
     def _fail(self, track: Track, reason: str, hint: str) -> IntakeEvent:
+        """A fault of the file: it counts, and is tried again a few times."""
+        attempts = track.attempts if track.state == "working" else track.attempts + 1
         self._library.ledger.update_track(
-            track.id, state="failed", reason=reason, hint=hint, wav=None, caption=None, info=None
+            track.id,
+            state="failed",
+            reason=reason,
+            hint=hint,
+            attempts=attempts,
+            retry_at=after_fault(attempts, time.time()),
+            decoder=decoder_version(),
+            wav=None,
+            caption=None,
+            info=None,
         )
         return self._event("failed", track, reason=reason, hint=hint)
 
     def _put_off(self, track: Track, trouble: tuple[str, str]) -> IntakeEvent:
-        """A passing trouble (a full disk, a folder that may not be written to): the track waits on."""
+        """A trouble that may pass (a full disk, a folder that may not be written to): the track waits."""
         reason, hint = trouble
-        self._library.ledger.update_track(track.id, state="waiting", reason=reason, hint=hint, attempts=0)
-        self._later[track.id] = time.monotonic() + _RETRY_SECONDS
+        self._library.ledger.update_track(
+            track.id,
+            state="waiting",
+            reason=reason,
+            hint=hint,
+            attempts=track.attempts,
+            retry_at=after_trouble(track, time.time()),
+        )
         return self._event("failed", track, reason=reason, hint=hint)
 
-    def _leave(self, track: Track, target: Path) -> None:
-        made = (self._library.root / target).exists()
-        values = {} if made and target == track.wav else {"wav": track.wav}
-        self._library.ledger.update_track(track.id, state="waiting", attempts=track.attempts, **values)
+    def _leave(self, work: _Work, *, made: bool = False) -> None:
+        """Let the track wait again; a WAV that was `made` stays ours, and is written over next time."""
+        track = work.track
+        wav = work.target if made else track.wav
+        self._library.ledger.update_track(track.id, state="waiting", attempts=track.attempts, wav=wav)
 
     def _event(self, event: str, track: Track, **values: object) -> IntakeEvent:
         self.counts[event] += 1
         return IntakeEvent(event, display_name(track.path), track=track.id, **values)  # type: ignore[arg-type]
 
 
-def write_quarantine(library: Library) -> None:
-    """Write down what could not be read and why, one JSON document a line; no file where all is well."""
-    failed = library.ledger.tracks(state="failed")
-    lines = [
-        json.dumps(
-            {
-                "path": display_name(track.path),
-                "reason": track.reason,
-                "hint": track.hint,
-                "content": track.content,
-            },
-            ensure_ascii=False,
-        )
-        for track in failed
-    ]
-    text = "".join(line + "\n" for line in lines)
-    path = library.paths.quarantine
-    if not text:
-        path.unlink(missing_ok=True)
-    elif not path.exists() or path.read_text("utf-8") != text:
-        write_text(path, text)
-
-
-def _cannot_write(error: OSError) -> tuple[str, str]:
+def _no_room(track: Track, library: Library) -> tuple[str, str]:
+    needed = wav_bytes(track.path, track.size, library.settings.intake)
     return (
-        _("The caption cannot be written: {reason}.").format(reason=error.strerror),
-        _("Make room on the disk and check that you may write to the folder."),
+        _("The disk has no room for the WAV, which may take {needed} MiB.").format(needed=-(-needed >> 20)),
+        _("Make room; it is tried again by itself."),
     )

@@ -11,13 +11,13 @@ class IntakeEvent:
     """One step of intake.
 
     found: a file was seen for the first time (or again, changed or moved); working: its conversion
-    began; ready, failed: how it ended; skipped: nothing was to be done, `reason` says why; done: the
-    end, with the totals in `counts`.
+    began; ready, failed: how it ended; skipped: nothing was to be done, `reason` says why; paused,
+    resumed: the whole intake rests, or goes on; done: the end, with the totals in `counts`.
     """
 
-    event: Literal["found", "working", "ready", "failed", "skipped", "done"]
+    event: Literal["found", "working", "ready", "failed", "skipped", "paused", "resumed", "done"]
     path: str
-    """Relative to the library, as valid text; empty for "done"."""
+    """Relative to the library, as valid text; empty for "paused", "resumed" and "done"."""
     track: int | None = None
     reason: str = ""
     hint: str = ""
@@ -27,6 +27,8 @@ class IntakeEvent:
     duration: float | None = None
     seconds: float | None = None
     """How long the work took."""
+    duplicate_of: str = ""
+    """An earlier track with the same sound, relative to the library."""
     counts: dict[str, int] | None = None
 
     def as_dict(self) -> dict[str, Any]:

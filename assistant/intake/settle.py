@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 _Look = tuple[int, int, int, int]
@@ -30,9 +30,9 @@ class Settling:
         self._told: set[Path] = set()
 
     @property
-    def waiting(self) -> int:
-        """The number of files that are not yet whole."""
-        return len(self._looks)
+    def waiting(self) -> Collection[Path]:
+        """The files that are not yet whole."""
+        return self._looks.keys()
 
     def begin(self) -> None:
         """A scan begins; files that it does not meet are forgotten."""

@@ -6,264 +6,191 @@ lost notice costs time and never a file.
 
 from __future__ import annotations
 
-import json
-import logging
-import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from assistant.files import write_json
+from assistant.errors import MusicHelperError
 from assistant.i18n import _
 from assistant.intake.engine import Engine, write_quarantine
 from assistant.intake.events import IntakeEvent
-from assistant.intake.lock import holder, intake_lock, is_held
+from assistant.intake.lock import intake_lock
+from assistant.intake.notices import Notices
 from assistant.intake.settle import Settling
-from assistant.library.library import Library
+from assistant.intake.space import is_passing
+from assistant.intake.state import WatchState, watch_state
+from assistant.intake.supervise import CANARY, Supervisor
+from assistant.library.library import Library, LibraryUnavailable
 from assistant.library.scan import display_name, scan
 
 __all__ = ["IntakeEvent", "watch", "watch_state"]
 
 _TICK = 0.2
-_STATE_SECONDS = 5.0
-_STATE_FILE = "watch.json"
-_WATCHDOG_LOGGER = "watchdog.observers.inotify_c"
-_REMOTE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "9p", "sshfs", "afs", "ceph", "lustre")
+_AWAY_SECONDS = 1.0
+_LEDGER_SECONDS = 15.0
+_REST = 3  # after a scan asked for by a notice, so many times as long as it took
+_REST_REGULAR = 10
+_NEVER = float("inf")
 
 
 def watch(library: Library, stop: threading.Event) -> Iterator[IntakeEvent]:
     """Take in files as they come, until `stop` is set; the last event is "done".
 
-    Raises `MusicHelperError`, naming the process, where another one already does.
+    Where the folder goes away (its disk is unmounted) or its ledger cannot be written, the watcher
+    rests ("paused", with the reason) and goes on when it can ("resumed").
+    Raises `MusicHelperError`, naming the process, where another one already does, and
+    `LibraryUnavailable` where the folder is not there at the start.
     """
-    settings = library.settings.intake
-    with intake_lock(library), Engine(library) as engine, _Notices(library, engine) as notices:
-        settling = Settling(settings.quiet_seconds, settings.patience_seconds)
-        state = _State(library, notices)
-        known: set[int] = set()
-        next_scan = 0.0
+    library.check_place()
+    state = WatchState(library)
+    totals = {"ready": 0, "failed": 0, "skipped": 0}
+    trouble: tuple[str, str, float] | None = None
+    try:
         while not stop.is_set():
-            now = time.monotonic()
-            if now >= next_scan or notices.due(now, settings.quiet_seconds, settings.patience_seconds):
-                notices.clear()
-                settling.begin()
-                result = scan(library, hold=lambda path, stat: settling.hold(path, stat))
-                took = time.monotonic() - now
-                next_scan = now + max(settings.scan_seconds, 10 * took)
-                if settling.waiting:
-                    next_scan = min(next_scan, time.monotonic() + max(settings.quiet_seconds, 5 * took))
-                engine.look()
-                for track in library.ledger.tracks(state="waiting"):
-                    if track.id not in known:
-                        known.add(track.id)
-                        yield IntakeEvent("found", display_name(track.path), track.id)
-                for path in settling.impatient():
-                    yield IntakeEvent(
-                        "skipped", display_name(path), reason=_("It is still being written to.")
-                    )
-                state.scanned(result.added + result.changed + result.moved)
-            yield from engine.fill()
-            ended = list(engine.collect(0.0 if stop.is_set() else _TICK))
-            known.difference_update(event.track for event in ended if event.track is not None)
-            yield from ended
-            if ended and engine.idle:
-                write_quarantine(library)
-            state.write(engine)
-            if not ended and engine.idle:
-                stop.wait(_TICK)
-        counts = dict(engine.counts)
-        state.ended()
-    yield IntakeEvent("done", "", counts=counts)
+            session = _Session(library, stop, state)
+            try:
+                yield from session.run(resumed=trouble is not None)
+                trouble = None
+            except (LibraryUnavailable, sqlite3.OperationalError, OSError) as error:
+                found = _trouble(library, error)
+                if found is None:
+                    raise
+                trouble = found
+            finally:
+                for name, number in session.counts.items():
+                    totals[name] = totals.get(name, 0) + number
+            if trouble is not None:
+                yield IntakeEvent("paused", "", reason=trouble[0], hint=trouble[1])
+                _rest(library, stop, state, *trouble)
+    finally:
+        state.back()
+    yield IntakeEvent("done", "", counts=totals)
 
 
-def watch_state(library: Library) -> dict[str, Any]:
-    """What the watcher last wrote: running, pid, backend, note, last_scan, working, counts.
+def _trouble(library: Library, error: Exception) -> tuple[str, str, float] | None:
+    """What keeps the watcher from its work for now, a hint, and the seconds until the next try.
 
-    Only `running` is there where none ever ran.
+    None for an error that will not pass.
     """
-    running = is_held(library)
     try:
-        state = json.loads((library.paths.state / _STATE_FILE).read_text("utf-8"))
-    except (OSError, ValueError):
-        state = {}
-    if running:
-        state["pid"] = holder(library)
-    return {**state, "running": running}
-
-
-class _State:
-    """The watcher's own account of itself, for other processes to show."""
-
-    def __init__(self, library: Library, notices: _Notices) -> None:
-        self._path = library.paths.state / _STATE_FILE
-        self._written = 0.0
-        self._busy = False
-        self._values: dict[str, Any] = {
-            "pid": os.getpid(),
-            "started": time.time(),
-            "backend": notices.backend,
-            "note": notices.note,
-            "last_scan": None,
-            "scans": 0,
-            "found_by_last_scan": 0,
-        }
-
-    def scanned(self, found: int) -> None:
-        self._values |= {
-            "last_scan": time.time(),
-            "scans": self._values["scans"] + 1,
-            "found_by_last_scan": found,
-        }
-
-    def write(self, engine: Engine) -> None:
-        now = time.monotonic()
-        # At once where work begins or ends, and now and then as a sign of life.
-        if now - self._written < _STATE_SECONDS and self._busy == (not engine.idle):
-            return
-        self._written, self._busy = now, not engine.idle
-        write_json(self._path, self._values | {"working": engine.working, "counts": engine.counts})
-
-    def ended(self) -> None:
-        write_json(self._path, self._values | {"working": [], "ended": time.time()})
-
-
-class _Notices:
-    """The system's notices of changes in the folder, boiled down to: something happened, since when."""
-
-    def __init__(self, library: Library, engine: Engine) -> None:
-        self._library = library
-        self._engine = engine
-        self._lock = threading.Lock()
-        self._first: float | None = None
-        self._last = 0.0
-        self._observer: Any = None
-        self.backend = "scan"
-        self.note = ""
-
-    def __enter__(self) -> _Notices:
-        system = _file_system(self._library.root)
-        if system.startswith(_REMOTE_SYSTEMS):
-            self.note = _("The folder is on {system}, which sends no notices; it is looked at regularly.")
-            self.note = self.note.format(system=system)
-            return self
-        try:
-            self._observe()
-            self.backend = "inotify"
-        except OSError as error:
-            self._end()
-            self.note = _("The system's notices cannot be had ({reason}); the folder is looked at regularly.")
-            self.note = self.note.format(reason=error.strerror)
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._end()
-
-    def due(self, now: float, quiet: float, patience: float) -> bool:
-        """Whether it has been quiet for long enough since the last notice, or noisy for too long."""
-        with self._lock:
-            if self._first is None:
-                return False
-            return now - self._last >= quiet or now - self._first >= patience
-
-    def clear(self) -> None:
-        """Forget the notices: a scan begins now."""
-        with self._lock:
-            self._first = None
-
-    def note_change(self, path: str | None) -> None:
-        """Something happened at a path (None: anywhere)."""
-        if path is not None and not self._matters(path):
-            return
-        now = time.monotonic()
-        with self._lock:
-            self._first = now if self._first is None else self._first
-            self._last = now
-
-    def _matters(self, path: str) -> bool:
-        try:
-            relative = Path(path).relative_to(self._library.root)
-        except ValueError:
-            return False
-        if any(part.startswith(".") for part in relative.parts):
-            return False
-        return relative.suffix not in (".txt", ".json") and relative not in self._engine.made
-
-    def _observe(self) -> None:
-        from watchdog.events import (
-            DirCreatedEvent,
-            DirDeletedEvent,
-            DirMovedEvent,
-            FileClosedEvent,
-            FileCreatedEvent,
-            FileDeletedEvent,
-            FileMovedEvent,
-            FileSystemEvent,
-            FileSystemEventHandler,
+        library.check_place()
+    except LibraryUnavailable as gone:  # the cause, whatever it was that failed first
+        error = gone
+    except MusicHelperError:
+        pass  # a ledger that cannot be opened; the error at hand says why
+    if isinstance(error, LibraryUnavailable):
+        return error.title, error.hint, _AWAY_SECONDS
+    if is_passing(error):
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        return (
+            _("The ledger cannot be used: {reason}.").format(reason=reason),
+            _("Make room on the disk and check that you may write to the folder."),
+            _LEDGER_SECONDS,
         )
-        from watchdog.observers import Observer
-
-        note_change = self.note_change
-
-        class Handler(FileSystemEventHandler):
-            def on_any_event(self, event: FileSystemEvent) -> None:
-                note_change(os.fsdecode(event.src_path))
-                if event.dest_path:
-                    note_change(os.fsdecode(event.dest_path))
-
-        self._overflow = _Overflow(lambda: note_change(None))
-        logging.getLogger(_WATCHDOG_LOGGER).addHandler(self._overflow)
-        self._observer = Observer()
-        self._observer.schedule(
-            Handler(),
-            str(self._library.root),
-            recursive=True,
-            event_filter=[  # not opening and reading, which our own scans do
-                FileCreatedEvent,
-                FileMovedEvent,
-                FileClosedEvent,
-                FileDeletedEvent,
-                DirCreatedEvent,
-                DirMovedEvent,
-                DirDeletedEvent,
-            ],
-        )
-        self._observer.start()
-
-    def _end(self) -> None:
-        if self._observer is None:
-            return
-        logging.getLogger(_WATCHDOG_LOGGER).removeHandler(self._overflow)
-        if self._observer.is_alive():
-            self._observer.stop()
-            self._observer.join(5.0)
-        self._observer = None
+    return None
 
 
-class _Overflow(logging.Handler):
-    """watchdog tells of lost notices only in its log."""
-
-    def __init__(self, act: Any) -> None:
-        super().__init__(logging.WARNING)
-        self._act = act
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._act()
-
-
-def _file_system(path: Path) -> str:
-    """The type of the file system that a path is on, as Linux names it; empty where it cannot be told."""
-    try:
-        lines = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape").splitlines()
-    except OSError:
-        return ""
-    best = ("", "")
-    for line in lines:
-        fields = line.split()
-        if len(fields) < 3:
+def _rest(
+    library: Library, stop: threading.Event, state: WatchState, title: str, hint: str, seconds: float
+) -> None:
+    """Wait until the folder is there with its ledger."""
+    library.close()
+    state.away(title, hint)
+    while not stop.wait(seconds):
+        # Never make a ledger anew in the empty place where a disk was mounted.
+        if not library.paths.ledger.is_file():
             continue
-        point = fields[1].replace("\\040", " ")
-        if path.is_relative_to(point) and len(point) >= len(best[0]):
-            best = (point, fields[2])
-    return best[1]
+        try:
+            library.check_place()
+            with library.ledger.transaction():
+                break
+        except Exception:
+            library.close()
+    state.back()
+
+
+class _Session:
+    """The watcher from the taking of the lock until the folder goes away, or the end."""
+
+    def __init__(self, library: Library, stop: threading.Event, state: WatchState) -> None:
+        self._library = library
+        self._stop = stop
+        self._state = state
+        self._settings = library.settings.intake
+        self._settling = Settling(self._settings.quiet_seconds, self._settings.patience_seconds)
+        self._known: set[int] = set()
+        self._earliest = 0.0  # the earliest moment for the next scan, by the monotonic clock
+        self._settled_at = 0.0  # when files that were not yet whole may be
+        self._ended = 0.0  # the last scan
+        self._took = 0.0
+        self.counts: dict[str, int] = {}
+
+    def run(self, *, resumed: bool) -> Iterator[IntakeEvent]:
+        """Take in files until `stop` is set."""
+        library, stop, settings = self._library, self._stop, self._settings
+        with intake_lock(library), Engine(library) as engine:
+            self.counts = engine.counts
+            notices = Notices(Path(CANARY), engine.made)
+            with Supervisor(library, notices, settings) as supervisor:
+                if resumed:
+                    yield IntakeEvent("resumed", "")
+                while not stop.is_set():
+                    now = time.monotonic()
+                    supervisor.tick(now)
+                    if self._due(now, notices, supervisor):
+                        yield from self._scan(notices, supervisor, engine)
+                    if notices.settle() and supervisor.backend == "inotify":
+                        supervisor.distrust(now)
+                    yield from self._work(notices, supervisor, engine)
+                self._state.ended()
+
+    def _due(self, now: float, notices: Notices, supervisor: Supervisor) -> bool:
+        if now < self._earliest:
+            return False
+        if supervisor.scan_wanted or now >= self._settled_at:
+            return True
+        if now >= self._ended + max(supervisor.scan_seconds, _REST_REGULAR * self._took):
+            return True
+        return notices.due(now, self._settings.quiet_seconds, self._settings.patience_seconds)
+
+    def _scan(self, notices: Notices, supervisor: Supervisor, engine: Engine) -> Iterator[IntakeEvent]:
+        library, settling = self._library, self._settling
+        began = time.monotonic()
+        supervisor.scan_wanted = False
+        notices.scan_begins(settling.waiting)
+        settling.begin()
+        result = scan(library, hold=settling.hold)
+        self._ended = time.monotonic()
+        self._took = self._ended - began
+        self._earliest = self._ended + _REST * self._took
+        self._settled_at = _NEVER
+        if settling.waiting:
+            self._settled_at = self._ended + max(self._settings.quiet_seconds, 5 * self._took)
+        notices.scan_found(result.arrived)
+        supervisor.scanned(result.folders, self._ended)
+        engine.look()
+        yield from engine.refuse(result.refused)
+        for track in library.ledger.iterate_tracks(state="waiting"):
+            if track.id not in self._known:
+                self._known.add(track.id)
+                yield IntakeEvent("found", display_name(track.path), track.id)
+        for path in settling.impatient():
+            yield IntakeEvent("skipped", display_name(path), reason=_("It is still being written to."))
+        self._state.scanned(result.added + result.changed + result.moved, self._took)
+
+    def _work(self, notices: Notices, supervisor: Supervisor, engine: Engine) -> Iterator[IntakeEvent]:
+        self._library.check_place()  # before a file is called bad because its disk has gone
+        yield from engine.fill()
+        ended = list(engine.collect(0.0 if self._stop.is_set() else _TICK))
+        self._known.difference_update(event.track for event in ended if event.track is not None)
+        yield from ended
+        if ended and engine.idle:
+            write_quarantine(self._library)
+        if self._state.due():
+            counters = {"missed": notices.missed, "overflows": notices.overflows}
+            work = {"working": engine.working, "counts": dict(engine.counts), "paused": engine.paused}
+            self._state.write({**supervisor.state(), **counters}, work)
+        if not ended and engine.idle:
+            self._stop.wait(_TICK)

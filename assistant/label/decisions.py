@@ -20,7 +20,16 @@ from assistant.i18n import _
 from assistant.label.queue import review_queue
 from assistant.library.ledger import Decision, Track
 from assistant.library.library import Library
-from assistant.library.moves import Moves, OnStep, apply_moves, moved, plan_move, plan_return, revert
+from assistant.library.moves import (
+    Moves,
+    OnStep,
+    apply_moves,
+    moved,
+    plan_move,
+    plan_rename,
+    plan_return,
+    revert,
+)
 
 RewriteCaption = Callable[[Library, Track], Any]
 
@@ -91,6 +100,28 @@ class Labeller:
             if item.proposal and item.proposal.probability >= probability
         ]
 
+    def rename_many(self, stems: Iterable[tuple[int, str]], decider: str = "person") -> list[Decision]:
+        """Give tracks other names, with all their files, as one undo step; the genre stays.
+
+        A stem is a file name without its suffix. What cannot be renamed is in `problems`.
+        """
+        with self._locked():
+            step = self._library.ledger.next_step()
+            decisions = []
+            for track_id, stem in stems:
+                try:
+                    track = self._idle(self._track(track_id))
+                    moves = plan_rename(self._library, track, stem)
+                    if not moves:
+                        continue
+                    genre = self._library.genre_of(track.path)
+                    decision = self._write_down(track, "rename", moves, genre, decider, step)
+                    self._on_step("planned")
+                    decisions.append(self._carry_out(decision))
+                except FileError as error:
+                    self.problems.append(error)
+            return decisions
+
     def skip(self, track_id: int, decider: str = "person") -> Decision:
         """Leave a track for later: it goes to the end of the queue."""
         return self._remark(track_id, "skip", decider)
@@ -133,16 +164,19 @@ class Labeller:
     # One decision
 
     def _label(self, track: Track, genre: str, decider: str, step: int | None) -> Decision:
-        library = self._library
+        moves = plan_move(self._library, self._idle(track), genre)
+        decision = self._write_down(track, "label", moves, genre, decider, step)
+        self._on_step("planned")
+        return self._carry_out(decision)
+
+    def _idle(self, track: Track) -> Track:
         if track.state == "working":
             raise FileError(
-                library.root / track.path,
+                self._library.root / track.path,
                 _("{path} is being converted at the moment.").format(path=track.path),
                 _("Label it when it is ready."),
             )
-        decision = self._write_down(track, "label", plan_move(library, track, genre), genre, decider, step)
-        self._on_step("planned")
-        return self._carry_out(decision)
+        return track
 
     def _remark(self, track_id: int, action: str, decider: str) -> Decision:
         with self._locked():
@@ -254,7 +288,10 @@ class Labeller:
             return self._mark(decision, "done")
         self._check_in_place(decision, decision.moves[0][0])
         track = self._track(decision.track)
-        moves = plan_move(self._library, track, decision.genre_to)
+        if decision.action == "rename":
+            moves = plan_rename(self._library, track, decision.moves[0][1].stem)
+        else:
+            moves = plan_move(self._library, track, decision.genre_to)
         self._library.ledger.set_decision_state(decision.id, "planned", moves)
         self._on_step("planned")
         return self._carry_out(self._decision(decision.id))

@@ -19,7 +19,9 @@ def export_labels(library: Library) -> list[dict[str, Any]]:
     The folder is the truth: a track that lay in a genre folder from the beginning has a row too,
     with `decider` "folder".
     """
-    deciders = {decision.track: decision for decision in library.ledger.decisions() if decision.genre_to}
+    deciders = {
+        decision.track: decision for decision in library.ledger.decisions() if decision.action == "label"
+    }
     rows = []
     for track in library.ledger.tracks():
         genre = library.genre_of(track.path)

@@ -44,7 +44,8 @@ def review_queue(library: Library, order: Order = "margin", *, settled: bool = F
     ledger = library.ledger
     remarks: dict[int, str] = {}
     for decision in ledger.decisions():
-        remarks[decision.track] = decision.action
+        if decision.action != "rename":
+            remarks[decision.track] = decision.action
     proposals = ledger.proposals()
     items = [
         QueueItem(track, proposals.get(track.id))

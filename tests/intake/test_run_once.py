@@ -17,6 +17,7 @@ from assistant.errors import MusicHelperError
 from assistant.intake.events import IntakeEvent
 from assistant.intake.lock import intake_lock
 from assistant.intake.pipeline import run_once
+from assistant.intake.retry import MOST_ENDS
 from assistant.library.ledger import Track
 from assistant.library.library import Library, create_library
 from tests.made_sounds import midi, tone, write
@@ -56,11 +57,11 @@ def test_from_dropped_files_to_ready_tracks(library: Library) -> None:
     write(library.root / "unknow/b.mp3", tone(2.0))
     write(library.root / "jazz/own.wav", tone(2.0), subtype="PCM_16")
     (library.root / "pop/c.mid").write_bytes(midi([(0, 96, 60), (96, 192, 64)]))
-    (library.root / "pop/bad.mod").write_bytes(b"\0" * 1080 + b"M.K." + b"\0" * 100)
+    (library.root / "pop/bad.mp3").write_bytes(b"This is no music. " * 50)
     events = run(library)
     assert names(events["ready"]) == ["jazz/own.wav", "pop/c.mid", "rock/a.flac", "unknow/b.mp3"]
-    assert [event.path for event in events["failed"]] == ["pop/bad.mod"]
-    assert "Tracker" in events["failed"][0].reason
+    assert [event.path for event in events["failed"]] == ["pop/bad.mp3"]
+    assert "cannot be read" in events["failed"][0].reason
     assert files(library, "rock") == ["a.flac", "a.json", "a.txt", "a.wav"]
     assert files(library, "jazz") == ["own.json", "own.txt", "own.wav"]
     ready = track(library, "rock/a.flac")
@@ -72,12 +73,12 @@ def test_from_dropped_files_to_ready_tracks(library: Library) -> None:
     assert "rock" in read_caption(library, ready)
     own = track(library, "jazz/own.wav")
     assert own.wav == own.path
-    assert json.loads(library.paths.quarantine.read_text())["path"] == "pop/bad.mod"
+    assert json.loads(library.paths.quarantine.read_text())["path"] == "pop/bad.mp3"
 
     before = {path: path.stat().st_mtime_ns for path in library.root.rglob("*.wav")}
     again = run(library)
     assert set(again) == {"skipped", "done"}
-    assert [event.path for event in again["skipped"]] == ["pop/bad.mod"]
+    assert [event.path for event in again["skipped"]] == ["pop/bad.mp3"]
     assert before == {path: path.stat().st_mtime_ns for path in library.root.rglob("*.wav")}
 
 
@@ -200,7 +201,7 @@ def test_a_file_that_ends_the_program_each_time_is_given_up(library: Library) ->
     write(library.root / "rock/a.flac", tone(1.0))
     run(library)
     row = track(library, "rock/a.flac")
-    library.ledger.update_track(row.id, state="working", attempts=3)
+    library.ledger.update_track(row.id, state="working", attempts=MOST_ENDS)
     run(library)
     assert track(library, "rock/a.flac").state == "failed"
 
@@ -274,6 +275,6 @@ def test_real_music(library: Library, shared_data: Path) -> None:
     for name in ("tada.ogg", "coconut_run2.mid", "pingus-4.it"):
         shutil.copy(shared_data / "music" / name, library.root / "unknow" / name)
     events = run(library)
-    assert len(events["ready"]) == 2
-    assert len(events["failed"]) == 1
+    assert {"unknow/tada.ogg", "unknow/coconut_run2.mid"} <= set(names(events["ready"]))
+    assert len(events["ready"]) + len(events.get("failed", [])) == 3  # the module needs libopenmpt
     assert "180 BPM" in read_caption(library, track(library, "unknow/coconut_run2.mid"))

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,59 +13,11 @@ import soundfile
 
 from assistant.config import IntakeSettings, Settings
 from assistant.errors import MusicHelperError
-from assistant.intake.events import IntakeEvent
 from assistant.intake.settle import Settling
-from assistant.intake.watch import watch, watch_state
+from assistant.intake.watch import watch_state
 from assistant.library.library import Library, create_library
 from tests.made_sounds import tone, write
-
-SETTINGS = Settings(intake=IntakeSettings(workers=1, quiet_seconds=0.5, patience_seconds=3, scan_seconds=600))
-
-
-class Watching:
-    """A watcher in a thread, and what it told."""
-
-    def __init__(self, root: Path, settings: Settings = SETTINGS) -> None:
-        self.events: list[IntakeEvent] = []
-        self.error: BaseException | None = None
-        self.stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(root, settings))
-        self._thread.start()
-
-    def _run(self, root: Path, settings: Settings) -> None:
-        try:
-            with Library(root, settings) as library:
-                self.events.extend([])
-                for event in watch(library, self.stop):
-                    self.events.append(event)
-        except BaseException as error:
-            self.error = error
-
-    def ready(self) -> list[str]:
-        return sorted(event.path for event in self.events if event.event == "ready")
-
-    def wait(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
-        end = time.monotonic() + seconds
-        while not condition() and time.monotonic() < end and self._thread.is_alive():
-            time.sleep(0.05)
-        assert condition(), (self.events, self.error)
-
-    def end(self) -> None:
-        self.stop.set()
-        started = time.monotonic()
-        self._thread.join(20)
-        assert not self._thread.is_alive()
-        assert time.monotonic() - started < 6
-
-
-@contextmanager
-def watching(library: Library) -> Iterator[Watching]:
-    watcher = Watching(library.root)
-    try:
-        watcher.wait(lambda: bool(watch_state(library).get("last_scan")) and watch_state(library)["running"])
-        yield watcher
-    finally:
-        watcher.end()
+from tests.watching import SETTINGS, Watching, watching
 
 
 @pytest.fixture
@@ -123,7 +72,7 @@ def test_a_move_and_a_new_genre(library: Library) -> None:
 def test_a_second_watcher_is_told_who_holds_it(library: Library) -> None:
     with watching(library):
         other = Watching(library.root)
-        other._thread.join(10)
+        other.join()
         assert isinstance(other.error, MusicHelperError)
         assert str(os.getpid()) in other.error.title
 
