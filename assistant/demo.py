@@ -31,9 +31,9 @@ class DemoSize:
     piece_seconds: float = 20.0
     codec_seconds: float = 75.0
     """Training time of the small codec."""
-    steps: int = 300
+    steps: int = 700
     """Updates of the small model, each on one batch of short crops."""
-    crop_seconds: float = 8.0
+    crop_seconds: float = 5.0
     clip_seconds: float = 8.0
 
 
@@ -246,7 +246,7 @@ def _finetune(library: Library, size: DemoSize, seed: int, show: Show) -> tuple[
     from assistant.musicgen.models import BUILT_IN
     from assistant.musicgen.spec import FinetuneSpec
     from assistant.runs.events import read_events
-    from assistant.runs.launch import start_run
+    from assistant.runs.launch import start_finetune
     from assistant.runs.record import read_run, run_folder
 
     spec = FinetuneSpec.from_settings(
@@ -258,7 +258,7 @@ def _finetune(library: Library, size: DemoSize, seed: int, show: Show) -> tuple[
         crop_seconds=size.crop_seconds,
         seed=seed,
     ).check()
-    run = start_run(library, "finetune", spec.as_dict(), MODEL)
+    run = start_finetune(library, spec)
     while run.live:
         time.sleep(POLL_SECONDS)
         run = read_run(library, run.id)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CROP_SECONDS = 0.48
-BATCH = 6
+BATCH = 4
 LEARNING_RATE = 1.2e-3
 FREE_SHARE = 0.55
 """The part of the time in which encoder and decoder learn together, with noise in the place of the
@@ -29,7 +29,6 @@ LATENTS_FOR_CODEBOOKS = 8192
 NOISE = 0.1
 """Of the latent's own standard deviation in each channel: what the decoder relies on must survive a
 coarse code."""
-WAVE_WEIGHT = 0.3
 GRADIENT_CLIP = 10.0
 GAIN = 1.15
 """Of the first weights; a little over one makes up for what ELU takes."""
@@ -134,10 +133,9 @@ def train_codec(
             spread = latent.detach().std(dim=(0, 2), keepdim=True)
             latent = latent + NOISE * spread * torch.randn_like(latent)
         decoded = model.decoder(latent)[:, 0, : batch.shape[1]]
-        wave = (decoded - batch).abs().mean() / (batch.abs().mean() + 1e-2)
-        loss = loss_of(decoded, batch) + WAVE_WEIGHT * wave
+        loss = loss_of(decoded, batch)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_CLIP)
         if torch.isfinite(norm):
             optimizer.step()

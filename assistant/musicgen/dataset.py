@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.errors import MusicHelperError
+from assistant.i18n import _
 from assistant.library.library import Library
 from assistant.musicgen.tokens import TokenCache, tracks_with_audio
 
@@ -60,6 +62,14 @@ def choose_examples(library: Library, genres: tuple[str, ...]) -> list[Example]:
     if genres:
         return [example for example in examples if example.genre in genres]
     return [example for example in examples if example.genre] or examples
+
+
+def nothing_to_learn() -> MusicHelperError:
+    """What to say where a fine-tune would have no track."""
+    return MusicHelperError(
+        _("There is no track to learn from."),
+        _("Put music into the genre folders, run `musichelper watch --once`, and try again."),
+    )
 
 
 def split(examples: list[Example], seed: int) -> tuple[list[Example], list[Example]]:

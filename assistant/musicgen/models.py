@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import CallError
 from assistant.i18n import _
+from assistant.library.host import hub_cache
 from assistant.library.library import Library, LibraryPaths
 from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE
 
@@ -172,7 +172,7 @@ def _folder_model(folder: Path) -> ModelInfo:
 
 
 def _hub_model(name: str, parameters: int) -> ModelInfo:
-    present = any(_hub_cache().glob(f"models--{name.replace('/', '--')}/snapshots/*/{LM_FILE}"))
+    present = any(hub_cache().glob(f"models--{name.replace('/', '--')}/snapshots/*/{LM_FILE}"))
     detail = _("On this machine.") if present else _("Fetched from the Hugging Face hub when first used.")
     return ModelInfo(
         name=name,
@@ -183,11 +183,3 @@ def _hub_model(name: str, parameters: int) -> ModelInfo:
         present=present,
         detail=detail,
     )
-
-
-def _hub_cache() -> Path:
-    for variable, below in (("AUDIOCRAFT_CACHE_DIR", ""), ("HF_HUB_CACHE", ""), ("HF_HOME", "hub")):
-        if os.environ.get(variable):
-            return Path(os.environ[variable]) / below
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "huggingface" / "hub"

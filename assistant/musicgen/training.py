@@ -25,7 +25,15 @@ from assistant.i18n import _
 from assistant.library.library import Library
 from assistant.musicgen import backend, checkpoint, loading
 from assistant.musicgen.conditions import condition_tensors
-from assistant.musicgen.dataset import Batch, Crops, Example, choose_examples, examples_from, split
+from assistant.musicgen.dataset import (
+    Batch,
+    Crops,
+    Example,
+    choose_examples,
+    examples_from,
+    nothing_to_learn,
+    split,
+)
 from assistant.musicgen.encode import encode_library
 from assistant.musicgen.export import codec_package, free_name, write_model
 from assistant.musicgen.loss import cross_entropies, mean_loss, pattern_sequence
@@ -137,10 +145,7 @@ class _Finetune:
             yield self._warning(_("{path} was left out: {reason}").format(path=path, reason=reason))
         learnt, held = ([example for example in group if example.content in cache] for group in examples)
         if not learnt:
-            raise MusicHelperError(
-                _("There is no track to learn from."),
-                _("Put music into the genre folders, run `musichelper watch --once`, and try again."),
-            )
+            raise nothing_to_learn()
         self.learnt, self.held = learnt, held
         self.seconds_of_music = summary["seconds"]
 
@@ -395,7 +400,7 @@ class _Finetune:
 def suitable_learning_rate(parameters: int, fresh: bool) -> float:
     """A peak that suits the model: high for weights that know nothing yet, low for large trained ones."""
     if fresh:
-        return 2e-3
+        return 3e-3
     if parameters < 50_000_000:
         return 3e-4
     return 1e-5 if parameters < 2_500_000_000 else 5e-6

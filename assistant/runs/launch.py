@@ -15,10 +15,13 @@ from typing import Any
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
 from assistant.library.library import Library
+from assistant.musicgen.dataset import choose_examples, nothing_to_learn
+from assistant.musicgen.models import BUILT_IN, model_folder
+from assistant.musicgen.spec import FinetuneSpec
 from assistant.runs.context import write_settings
 from assistant.runs.control import clear_requests, request
 from assistant.runs.kinds import device_of
-from assistant.runs.lock import run_lock
+from assistant.runs.lock import ProcessLock, run_lock
 from assistant.runs.record import (
     LOG_NAME,
     RunRecord,
@@ -35,6 +38,20 @@ WORKER_COMMAND: tuple[str, ...] = (sys.executable, "-m", "assistant.runs.worker"
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.02
 _LOG_TAIL_BYTES = 2000
+_DYING_SECONDS = 5.0
+"""A killed process counts as gone while its last threads still hold its lock for a moment."""
+
+
+def start_finetune(library: Library, spec: FinetuneSpec) -> RunRecord:
+    """Start a fine-tune, after a look at what would only fail later, out of sight.
+
+    Raises `CallError` for a model that is not there, `MusicHelperError` where nothing can be learnt.
+    """
+    if spec.model != BUILT_IN:
+        model_folder(spec.model, library.paths)
+    if not choose_examples(library, spec.genres):
+        raise nothing_to_learn()
+    return start_run(library, "finetune", spec.as_dict(), spec.name)
 
 
 def start_run(library: Library, kind: str, spec: dict[str, Any], name: str) -> RunRecord:
@@ -74,7 +91,7 @@ def resume_run(library: Library, run_id: str) -> RunRecord:
     if record.state == "paused" and has_process(record):
         return request(library, record.id, "resume")
     with run_lock(folder) as lock:
-        held = not lock.acquire()
+        held = not _acquire(lock, 0.0 if record.live else _DYING_SECONDS)
         record = load_record(folder) or record
         if held or record.state in ("queued", "running"):
             raise MusicHelperError(
@@ -99,6 +116,16 @@ def resume_run(library: Library, run_id: str) -> RunRecord:
         clear_requests(folder)
         write_record(folder, record)
     return _launch(folder, record)
+
+
+def _acquire(lock: ProcessLock, seconds: float) -> bool:
+    """Take the lock, waiting up to `seconds` for it."""
+    deadline = time.monotonic() + seconds
+    while not lock.acquire():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
 
 
 def _launch(folder: Path, record: RunRecord) -> RunRecord:

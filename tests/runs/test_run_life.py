@@ -16,9 +16,10 @@ import pytest
 
 from assistant.errors import CallError, MusicHelperError
 from assistant.library.library import Library
+from assistant.musicgen.spec import FinetuneSpec
 from assistant.runs.control import end_now, request
 from assistant.runs.events import read_events
-from assistant.runs.launch import resume_run, start_run
+from assistant.runs.launch import resume_run, start_finetune, start_run
 from assistant.runs.process import process_start
 from assistant.runs.record import RunRecord, list_runs, read_run, run_folder
 
@@ -203,7 +204,8 @@ def test_a_run_outlives_the_terminal(library: Library, until: Until, tmp_path: P
     script = tmp_path / "launcher.py"
     script.write_text(
         f"""
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, where the tests run under it, would be inherited
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import worker_with_fakes
 from pathlib import Path
@@ -229,7 +231,7 @@ time.sleep(60)
             output += os.read(parent, 1000)
         run_id = output.decode().split()[1]
         os.close(parent)
-        assert launcher.wait(10) == -signal.SIGHUP
+        assert launcher.wait(60) == -signal.SIGHUP
     before = until(run_id, lambda record: record.state == "running")
     until(run_id, lambda record: record.step > before.step)
     request(library, run_id, "stop")
@@ -281,3 +283,11 @@ def test_the_real_classifier_is_a_run(
     assert failed.error is not None
     assert "The run failed" not in failed.error["title"]
     assert failed.error["hint"]
+
+
+def test_a_fine_tune_that_cannot_go_well_is_not_started(library: Library) -> None:
+    with pytest.raises(CallError, match="no model called nonsense"):
+        start_finetune(library, FinetuneSpec(name="mine", model="nonsense"))
+    with pytest.raises(MusicHelperError, match="no track to learn from"):
+        start_finetune(library, FinetuneSpec(name="mine"))
+    assert list_runs(library) == []
