@@ -106,6 +106,15 @@ ACTIONS: tuple[Action, ...] = (
         "intake.failures", "failures", ("f",), _("Failed only"), _("Show only what failed, or all again.")
     ),
     Action("intake.play", "play", ("space",), _("Play"), _("Play the track, or stop.")),
+    Action("intake.retry", "retry", ("r",), _("Try again"), _("Try the file again that failed.")),
+    Action(
+        "intake.retry_all",
+        "retry_all",
+        ("R",),
+        _("All again"),
+        _("Try all files again that failed."),
+        footer=False,
+    ),
     # Label
     Action("label.accept", "accept", ("enter", "a"), _("Accept"), _("Accept the marked proposal and go on.")),
     Action("label.up", "choose(-1)", ("up",), _("Mark"), _("Mark the proposal above."), False, False),

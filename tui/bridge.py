@@ -75,6 +75,19 @@ class Bridge:
             drop=True,
         )
 
+    def retry(self, asker: MessagePump, path: Path | None) -> None:
+        """Try a failed file again, or all; answers with `Retried`."""
+
+        def job(library: Library) -> Message:
+            from assistant.intake.retry import retry
+
+            tracks, problems = retry(library, None if path is None else [library.root / path])
+            if problems:
+                raise problems[0]
+            return messages.Retried(len(tracks))
+
+        self._start(asker, "retry", job, drop=True)
+
     def read_queue(self, asker: MessagePump, order: str) -> None:
         """Answers with `QueueRead`."""
 
@@ -220,10 +233,10 @@ class Bridge:
 
         def job(library: Library) -> Message:
             from assistant.musicgen.spec import FinetuneSpec
-            from assistant.runs.launch import start_run
+            from assistant.runs.launch import start_finetune
 
             spec = FinetuneSpec.from_settings(self.settings, **values).check()
-            return messages.RunStarted(start_run(library, "finetune", spec.as_dict(), spec.name))
+            return messages.RunStarted(start_finetune(library, spec))
 
         self._start(asker, "launch", job, drop=True)
 

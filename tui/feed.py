@@ -33,7 +33,8 @@ class IntakeFeed:
         self._thread: threading.Thread | None = None
         self._told = 0.0
         self.state = "starting"
-        """`starting`, `watching`, `elsewhere` (another process does it) or `unwatched` (after an error)."""
+        """`starting`, `watching`, `paused` (the folder or its disk is not ready), `elsewhere` (another
+        process does it) or `unwatched` (after an error)."""
         self.problem: tuple[str, str] = ("", "")
         """Title and hint of why this app does not watch."""
         self.working: str = ""
@@ -56,6 +57,8 @@ class IntakeFeed:
 
     def learn(self, watch: dict[str, Any]) -> None:
         """Take in what the ledger's folder says of the watcher."""
+        if self.state == "paused":
+            return  # the watcher's own words are newer
         if watch.get("running"):
             mine = watch.get("pid") == os.getpid() and not self.problem[0]
             self.state = "watching" if mine else "elsewhere"
@@ -76,7 +79,6 @@ class IntakeFeed:
                     self.problem = ("", "")
                     Labeller(library).recover()
                     for event in watch(library, self._stop):
-                        self.state = "watching"
                         self._heed(event)
                         if event.event == "ready":
                             proposer.note()
@@ -95,12 +97,18 @@ class IntakeFeed:
 
     def _heed(self, event: Any) -> None:
         path = str(event.path or "")
+        if event.event == "paused":
+            self.state, self.problem = "paused", (event.reason, event.hint)
+        elif self.state != "paused":
+            self.state = "watching"
+        elif event.event in ("resumed", "done"):
+            self.state, self.problem = "watching", ("", "")
         self.working = path if event.event == "working" else ""
         if event.event in ("ready", "failed"):
             self.events.append((time.time(), event.event, path))
             self.ready += event.event == "ready"
             self.failed += event.event == "failed"
-        self._tell()
+        self._tell(now=event.event in ("paused", "resumed"))
 
     def _tell(self, *, now: bool = False) -> None:
         if now or time.monotonic() - self._told >= TELL_SECONDS:

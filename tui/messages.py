@@ -59,6 +59,13 @@ class TracksRead(Message):
 
 
 @dataclass
+class Retried(Message):
+    """Files that failed wait to be tried again."""
+
+    count: int
+
+
+@dataclass
 class IntakeChanged(Message):
     """The watcher said something; the feed has what."""
 

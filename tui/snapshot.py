@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from assistant.runs.record import RunRecord
 
 UNLABELLED_FOLDER = ""
-WATCH_SHOWN = ("running", "pid", "backend", "note")
+WATCH_SHOWN = (
+    "running", "pid", "backend", "watches", "watch_limit", "last_scan", "missed", "note", "hint",
+)  # fmt: skip
 MIN_GENRES_FOR_CLASSIFIER = 2
 MIN_TRACKS_FOR_CLASSIFIER = 6
 

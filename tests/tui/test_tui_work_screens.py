@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from assistant.config import Settings, load_settings
 from assistant.i18n import set_language
+from assistant.library.host import inotify_limits
 from assistant.library.library import Library
 from assistant.musicgen import client
 from assistant.runs import launch
@@ -61,6 +62,23 @@ async def test_intake_shows_tracks_and_why_some_failed(opened: Opened) -> None:
         assert "Play it, and copy it again." in screen_text(pilot)
 
 
+async def test_a_failed_file_is_tried_again_with_a_key(opened: Opened, music: Library) -> None:
+    (bad,) = music.ledger.tracks(state="failed")
+
+    def state() -> str:
+        track = music.ledger.track(bad.id)
+        return track.state if track else ""
+
+    async with opened(mode="intake") as pilot:
+        await pilot.press("f")
+        await settle(pilot)
+        await pilot.press("r")
+        await until(pilot, lambda: state() == "waiting")
+        music.ledger.update_track(bad.id, state="failed")
+        await pilot.press("R")
+        await until(pilot, lambda: state() == "waiting")
+
+
 async def test_intake_is_live(opened: Opened, music: Library) -> None:
     async with opened(mode="intake") as pilot:
         rows = pilot.app.screen.query_one("#intake-rows", RowList)
@@ -71,6 +89,25 @@ async def test_intake_is_live(opened: Opened, music: Library) -> None:
         pilot.app.bridge.read_snapshot(pilot.app)
         await until(pilot, lambda: "brand new.wav" in screen_text(pilot))
         assert rows.current == marked
+
+
+async def test_the_watcher_says_how_it_watches(music: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tui.app import MusicHelperApp
+
+    app = MusicHelperApp(music.root, Settings(), watch=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "system notices" in text_of(pilot, "#home-now"))
+        await pilot.press("f3")
+        await until(pilot, lambda: "last scan" in text_of(pilot, "#intake-watch"))
+        shown = text_of(pilot, "#intake-watch")
+        assert f"of {inotify_limits()[0]} watches" in shown  # type: ignore[index]
+        assert "0 files missed" in shown
+        assert app.bridge is not None
+        music.root.rename(music.root.with_name("unplugged"))
+        await until(pilot, lambda: "is not there" in text_of(pilot, "#intake-watch"))
+        assert "paused" in text_of(pilot, "#intake-watch")
+        music.root.with_name("unplugged").rename(music.root)
+        await until(pilot, lambda: "watching" in text_of(pilot, "#intake-watch"))
 
 
 async def test_the_watcher_of_the_app_takes_files_in(music: Library, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def add_clip(library: Library, name: str, **recipe: Any) -> Path:
 
 
 async def until(
-    pilot: Pilot[None], holds: Callable[[], object], what: str = "", seconds: float = 15.0
+    pilot: Pilot[None], holds: Callable[[], object], what: str = "", seconds: float = 60.0
 ) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + seconds

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from assistant.i18n import _, ngettext
+from assistant.intake.account import watch_warning, watch_words
 from tui.next_step import Step, next_step
 from tui.screens.page import Page, page_bindings
 from tui.snapshot import GenreCount, Snapshot
@@ -111,10 +112,15 @@ class HomeScreen(Page):
             return Content("")
         feed = self.bridge.feed
         lines = [status(feed.state).content()]
-        if feed.state in ("elsewhere", "unwatched") and feed.problem[0]:
+        if feed.state in ("elsewhere", "unwatched", "paused") and feed.problem[0]:
             lines.append(Content.styled(fit(visible(feed.problem[0]), width), "$dim"))
         elif feed.working:
             lines.append(Content.styled(fit(visible(feed.working), width), "$dim"))
+        warning = watch_warning(snapshot.watch)
+        if warning:
+            lines.append(Content.styled(fit(visible(warning), width), "$text-warning"))
+        elif words := watch_words(snapshot.watch):
+            lines.append(Content.styled(fit(" · ".join(words), width), "$dim"))
         if snapshot.classifier is not None:
             _version, accuracy, chance = snapshot.classifier
             lines.append(

@@ -11,8 +11,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from assistant.i18n import _
-from tui.messages import TracksRead
+from assistant.i18n import _, ngettext
+from assistant.intake.account import watch_warning, watch_words
+from tui.messages import Retried, TracksRead
 from tui.screens.page import Page, page_bindings
 from tui.text import ago, clock, fit, fit_middle, pad, size, visible
 from tui.vocabulary import status
@@ -37,6 +38,7 @@ class IntakeScreen(Page):
         self._tracks: list[Track] = []
         self._failed_only = False
         self._read = False
+        self._watch_length = 0
 
     def body(self) -> ComposeResult:
         yield Static(id="intake-watch")
@@ -94,6 +96,10 @@ class IntakeScreen(Page):
             (_("title"), track.title),
             (_("album"), track.album),
             (_("attempts"), str(track.attempts) if track.attempts else ""),
+            (
+                _("again at"),
+                time.strftime("%H:%M:%S", time.localtime(track.retry_at)) if track.retry_at else "",
+            ),
             ("WAV", str(track.wav or "")),
             (_("caption"), str(track.caption or "")),
         ]
@@ -107,6 +113,19 @@ class IntakeScreen(Page):
             self.bridge.listening.toggle(self.bridge.root / (track.wav or track.path))
         else:
             self.app.say(_("It can be played when it is ready."))
+
+    def action_retry(self) -> None:
+        if self._current is not None:
+            self.bridge.retry(self, self._current.path)
+
+    def action_retry_all(self) -> None:
+        self.bridge.retry(self, None)
+
+    @on(Retried)
+    def _retried(self, event: Retried) -> None:
+        words = ngettext("{count} file is tried again.", "{count} files are tried again.", event.count)
+        self.app.say(words.format(count=event.count))
+        self.arrive()
 
     # Painting
 
@@ -122,7 +141,7 @@ class IntakeScreen(Page):
     def _watch_line(self) -> None:
         feed = self.bridge.feed
         parts = [status(feed.state).content()]
-        if feed.state in ("elsewhere", "unwatched") and feed.problem[0]:
+        if feed.state in ("elsewhere", "unwatched", "paused") and feed.problem[0]:
             parts.append(Content.styled(visible(" ".join(feed.problem)), "$dim"))
         snapshot = self.app.snapshot
         if snapshot is not None:
@@ -133,13 +152,21 @@ class IntakeScreen(Page):
                     parts.append(Content.styled(f"{shown.mark} {number} {shown.word}", shown.style))
         if feed.working:
             parts.append(Content.styled(fit_middle(visible(feed.working), 30), "$dim"))
-        line = self.query_one("#intake-watch", Static)
-        line.update(Content("  ").join(parts), layout=False)
+        lines = [Content("  ").join(parts)]
+        if snapshot is not None:
+            warning = watch_warning(snapshot.watch)
+            words = " · ".join(watch_words(snapshot.watch))
+            style = "$text-warning" if warning else "$dim"
+            lines.append(Content.styled(fit(visible(warning or words), 3 * (self.size.width - 2)), style))
+        content = Content("\n").join(lines)
+        layout = len(content) != self._watch_length  # a warning takes more lines
+        self._watch_length = len(content)
+        self.query_one("#intake-watch", Static).update(content, layout=layout)
 
     def _reason(self) -> None:
         track = self._current
         text = ""
-        if track is not None and track.state == "failed":
+        if track is not None and track.state in ("failed", "waiting"):
             text = f"{visible(track.reason)} {visible(track.hint)}".strip()
         self.query_one("#intake-reason", Static).update(Content.styled(text, "$text-error"), layout=False)
 

@@ -73,7 +73,8 @@ class Page(Screen[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self.app.pages.add(self)
-        self._fill()
+        if self.app.is_running:  # an app that is being left takes the widgets away meanwhile
+            self._fill()
 
     def on_screen_resume(self) -> None:
         if self.app.bridge is not None:

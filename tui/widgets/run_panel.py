@@ -73,10 +73,9 @@ class RunPanel(Vertical):
         )
         if view.phase is not None and run.live:
             word, done, total = view.phase
-            count = f" {done}/{total}" if total else ""
-            second = Content.styled(
-                _("Before the first step: {what}").format(what=phase_word(word) + count), ""
-            )
+            second = Content(phase_words(word))
+            if total:
+                second += Content.styled(f"  {done}/{total}", "$dim")
         else:
             share = run.step / run.steps if run.steps else 0.0
             cells = min(BAR_CELLS, width // 3)
@@ -140,13 +139,13 @@ def _machine(view: RunView, width: int) -> Content:
     return Content.styled(fit("  ".join(parts), width), "$dim")
 
 
-def phase_word(word: str) -> str:
-    """What a run does before its first step, in words."""
+def phase_words(word: str) -> str:
+    """What a run does before its first step."""
     known = {
-        "model": _("making the small model"),
-        "codec": _("training the codec"),
-        "tokens": _("encoding the tracks"),
-        "features": _("measuring the tracks"),
-        "load": _("loading the model"),
+        "model": _("Before the first step the small model is made."),
+        "codec": _("Before the first step the codec is trained."),
+        "tokens": _("Before the first step the tracks are encoded."),
+        "features": _("Before the first step the tracks are measured."),
+        "load": _("Before the first step the model is loaded."),
     }
     return known.get(word) or word
