@@ -137,12 +137,14 @@ def test_errors_are_told_in_the_language_of_the_person(tmp_path: Path) -> None:
     assert "不存在" in result.stderr
 
 
-def test_watch_leaves_at_ctrl_c_and_frees_the_lock(root: Path) -> None:
+def test_watch_leaves_at_ctrl_c_and_frees_the_lock(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     watcher = subprocess.Popen(
         [sys.executable, "-m", "assistant.cli", "--library", str(root), "watch", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell lets its background jobs ignore Ctrl-C, and the tests may run in one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert watcher.stderr is not None
     assert watcher.stdout is not None
@@ -151,8 +153,12 @@ def test_watch_leaves_at_ctrl_c_and_frees_the_lock(root: Path) -> None:
     _tone(root / "pop" / "new.wav", rate=44100)
     lines = iter(watcher.stdout.readline, "")
     assert any(json.loads(line)["event"] == "ready" for line in lines)
+    assert main(["--library", str(root), "status"]) == 0
+    shown = capsys.readouterr().out
+    assert f"Watched by process {watcher.pid}." in shown
+    assert "last scan" in shown
     watcher.send_signal(signal.SIGINT)
-    assert watcher.wait(timeout=20) == 130
+    assert watcher.wait(timeout=60) == 130
     assert "Traceback" not in watcher.stderr.read()
 
 

@@ -283,7 +283,6 @@ def test_the_page_follows_the_program(player: BrowserPlayer, page: Page, tone: T
 
 
 def test_a_waveform_where_there_is_one(player: BrowserPlayer, page: Page, tone: Tone, tmp_path: Path) -> None:
-    pytest.importorskip("assistant.audio.peaks")
     key = played(player, page, tone())["items"][0]["id"]
     columns = json.loads(page.get(f"waveform/{key}")[2])
     assert 100 < len(columns) <= 600
