@@ -26,6 +26,7 @@ from tui.messages import (
     RunStarted,
     SettingsSaved,
     SnapshotRead,
+    TakesNews,
 )
 from tui.palette import ActionCommands
 from tui.screens.page import Page
@@ -86,7 +87,7 @@ def _settings() -> Screen[Any]:
     return SettingsScreen()
 
 
-class MusicHelperApp(App[None], inherit_bindings=False):
+class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
     """`root` is the folder that was named; it may be no library yet, or nothing (None)."""
 
     TITLE = "musichelper"
@@ -175,7 +176,7 @@ class MusicHelperApp(App[None], inherit_bindings=False):
 
     def _poll(self) -> None:
         bridge = self.bridge
-        if bridge is None:
+        if bridge is None or not self.is_running:
             return
         self._polls += 1
         snapshot = self.snapshot

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.message import Message
+from textual.message_pump import MessagePump
 
 if TYPE_CHECKING:
     from assistant.label.queue import QueueItem
@@ -17,8 +18,20 @@ if TYPE_CHECKING:
     from tui.snapshot import Snapshot
 
 
+class News(Message):
+    """What a thread tells the page that asked, or the app."""
+
+
+class TakesNews(MessagePump):
+    """Leaves unread what comes when the app is being left: the widgets to show it go away meanwhile."""
+
+    async def _on_message(self, message: Message) -> None:
+        if self.app.is_running or not isinstance(message, News):
+            await super()._on_message(message)
+
+
 @dataclass
-class Failed(Message):
+class Failed(News):
     """Work ended with an error that the person should read."""
 
     title: str
@@ -28,7 +41,7 @@ class Failed(Message):
 
 
 @dataclass
-class SnapshotRead(Message):
+class SnapshotRead(News):
     """What is in the library and what is going on."""
 
     snapshot: Snapshot
@@ -38,35 +51,35 @@ class SnapshotRead(Message):
 
 
 @dataclass
-class LibraryMade(Message):
+class LibraryMade(News):
     """The folder is a library now."""
 
     root: Path
 
 
 @dataclass
-class FoldersFound(Message):
+class FoldersFound(News):
     """Folders with music on this machine, with the number of files in each."""
 
     folders: list[tuple[Path, int]]
 
 
 @dataclass
-class TracksRead(Message):
+class TracksRead(News):
     """Tracks as the ledger has them, the last changed first."""
 
     tracks: list[Track]
 
 
 @dataclass
-class Retried(Message):
+class Retried(News):
     """Files that failed wait to be tried again."""
 
     count: int
 
 
 @dataclass
-class IntakeChanged(Message):
+class IntakeChanged(News):
     """The watcher said something; the feed has what."""
 
     def can_replace(self, message: Message) -> bool:
@@ -74,7 +87,7 @@ class IntakeChanged(Message):
 
 
 @dataclass
-class QueueRead(Message):
+class QueueRead(News):
     """The tracks that wait for a genre."""
 
     items: list[QueueItem]
@@ -82,7 +95,7 @@ class QueueRead(Message):
 
 
 @dataclass
-class Decided(Message):
+class Decided(News):
     """A decision is in the ledger and its files have moved."""
 
     track: int
@@ -92,7 +105,7 @@ class Decided(Message):
 
 
 @dataclass
-class Undone(Message):
+class Undone(News):
     """A step was taken back (or, with `again`, done again); no tracks where there was none."""
 
     tracks: list[int]
@@ -102,7 +115,7 @@ class Undone(Message):
 
 
 @dataclass
-class AcceptablesRead(Message):
+class AcceptablesRead(News):
     """What accepting all proposals from a probability on would do: (track, genre) pairs."""
 
     probability: float
@@ -110,7 +123,7 @@ class AcceptablesRead(Message):
 
 
 @dataclass
-class Accepted(Message):
+class Accepted(News):
     """All proposals from a probability on were accepted, as one step."""
 
     tracks: list[int]
@@ -118,7 +131,7 @@ class Accepted(Message):
 
 
 @dataclass
-class DetailsRead(Message):
+class DetailsRead(News):
     """What is shown of a track beside its name."""
 
     track: int
@@ -129,7 +142,7 @@ class DetailsRead(Message):
 
 
 @dataclass
-class PeaksRead(Message):
+class PeaksRead(News):
     """The waveform of a clip."""
 
     path: Path
@@ -137,21 +150,21 @@ class PeaksRead(Message):
 
 
 @dataclass
-class ModelsRead(Message):
+class ModelsRead(News):
     """The models there are."""
 
     models: list[ModelInfo]
 
 
 @dataclass
-class RunStarted(Message):
+class RunStarted(News):
     """A run was launched or goes on."""
 
     run: RunRecord
 
 
 @dataclass
-class RunAsked(Message):
+class RunAsked(News):
     """A run was asked for something."""
 
     run: RunRecord
@@ -159,7 +172,7 @@ class RunAsked(Message):
 
 
 @dataclass
-class RunFollowed(Message):
+class RunFollowed(News):
     """A run with its curves so far."""
 
     view: RunView
@@ -169,14 +182,14 @@ class RunFollowed(Message):
 
 
 @dataclass
-class ClipsRead(Message):
+class ClipsRead(News):
     """The clips, newest first."""
 
     clips: list[ClipRow]
 
 
 @dataclass
-class GenerationMoved(Message):
+class GenerationMoved(News):
     """How far a generation is: frames of one clip, or the model being loaded (total 0)."""
 
     clip: int
@@ -189,7 +202,7 @@ class GenerationMoved(Message):
 
 
 @dataclass
-class Generated(Message):
+class Generated(News):
     """Clips were made."""
 
     paths: list[Path]
@@ -197,14 +210,14 @@ class Generated(Message):
 
 
 @dataclass
-class GenerationEnded(Message):
+class GenerationEnded(News):
     """Nothing is being generated any more, whether it went well or not."""
 
     cancelled: bool = False
 
 
 @dataclass
-class PlayerReady(Message):
+class PlayerReady(News):
     """How sound reaches the person, in one sentence."""
 
     kind: str
@@ -216,7 +229,7 @@ class PlayerReady(Message):
 
 
 @dataclass
-class SettingsSaved(Message):
+class SettingsSaved(News):
     """The configuration file has the new values."""
 
     path: Path

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from assistant.library.library import Library
 from tests.tui.tui_library import Opened, add_track, screen_text, settle, text_of, until
 from tui.actions import SCREENS
 from tui.app import MusicHelperApp
-from tui.messages import Failed, SnapshotRead
+from tui.messages import Failed, QueueRead, SnapshotRead
 from tui.screens.dialog import TextDialog
 from tui.screens.help import HelpScreen
 from tui.screens.page import Page
@@ -102,6 +103,27 @@ async def test_a_failing_poll_is_told_in_the_header_until_it_works_again(opened:
         assert isinstance(app.screen, Page)
         app.post_message(SnapshotRead(app.snapshot))
         await until(pilot, lambda: "The disk is gone." not in screen_text(pilot))
+
+
+async def test_news_that_comes_while_the_app_is_left_is_not_shown(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leaving ends with an error if any page looks for its widgets after they went away."""
+    async with opened(mode="label") as pilot:
+        app = pilot.app
+        assert isinstance(app, MusicHelperApp)
+        assert app.snapshot is not None
+        snapshot, label = app.snapshot, app.screen
+        close_all = app._close_all
+
+        async def close_all_while_news_comes() -> None:
+            await label.remove_children()
+            app._poll()
+            await app._dispatch_message(SnapshotRead(replace(snapshot, clips=9)))
+            await label._dispatch_message(QueueRead([], []))
+            await close_all()
+
+        monkeypatch.setattr(app, "_close_all", close_all_while_news_comes)
 
 
 async def test_names_of_files_are_never_markup(opened: Opened, music: Library) -> None:

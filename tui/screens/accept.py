@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from assistant.i18n import _, ngettext
 from tui.actions import bindings_of
-from tui.messages import AcceptablesRead
+from tui.messages import AcceptablesRead, TakesNews
 from tui.text import bar, fit_middle, pad, visible
 from tui.widgets.keybar import KeyBar
 
@@ -26,7 +26,7 @@ START, STEP, LEAST = 0.9, 0.05, 0.05
 SAMPLES = 8
 
 
-class AcceptScreen(ModalScreen[float | None], inherit_bindings=False):
+class AcceptScreen(TakesNews, ModalScreen[float | None], inherit_bindings=False):
     """Answers with the probability, or None."""
 
     BINDINGS = bindings_of("accept")

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from assistant.i18n import _
 from tui.actions import bindings_of
+from tui.messages import TakesNews
 from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
 
@@ -29,7 +30,7 @@ def page_bindings(scope: str) -> list[BindingType]:
     return [*bindings_of(scope), ("tab", "app.focus_next"), ("shift+tab", "app.focus_previous")]
 
 
-class Page(Screen[None], inherit_bindings=False):
+class Page(TakesNews, Screen[None], inherit_bindings=False):
     """A screen that lasts as long as the app. Its data are attributes, so that it can be built anew."""
 
     SCOPE = ""

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from assistant.i18n import _, ngettext
 from tui.actions import bindings_of
-from tui.messages import FoldersFound
+from tui.messages import FoldersFound, TakesNews
 from tui.screens.page import TooSmall
 from tui.text import fit_middle
 from tui.widgets.header import home_short
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_FOLDER = "Music"
 
 
-class WelcomeScreen(Screen[None], inherit_bindings=False):
+class WelcomeScreen(TakesNews, Screen[None], inherit_bindings=False):
     """Offers to make the named folder, a folder with music that was found, or another one a library."""
 
     BINDINGS = bindings_of("welcome")
