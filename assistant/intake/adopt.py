@@ -8,8 +8,9 @@ from pathlib import Path
 
 import soundfile
 
-from assistant.caption.files import Origin, read_origin, write_caption
+from assistant.caption.files import Origin, read_origin
 from assistant.files import sync
+from assistant.intake.finish import make_ready
 from assistant.intake.names import Names, plan_names
 from assistant.library.ledger import Track
 from assistant.library.library import Library
@@ -75,30 +76,7 @@ def _take(
     moved = Origin(
         **vars(origin) | {"source": display_name(track.path.name), "wav": display_name(names.wav.name)}
     )
-    text = write_caption(
-        root / names.info,
-        root / names.caption,
-        moved,
-        library.genre_of(track.path),
-        foreign=names.foreign_caption,
-        settings=library.settings.caption,
-    ).text
-    library.ledger.update_track(
-        track.id,
-        state="ready",
-        reason="",
-        hint="",
-        attempts=0,
-        retry_at=None,
-        wav=names.wav,
-        caption=names.caption,
-        info=names.info,
-        duration=moved.duration,
-        title=moved.title,
-        artist=moved.artist,
-        album=moved.album,
-    )
-    return text
+    return make_ready(library, track, names.wav, names, moved).text
 
 
 def _follow(old: Path, new: Path) -> None:

@@ -10,7 +10,7 @@ from assistant.audio.tags import title_from_name
 from assistant.caption.captioner import Caption
 from assistant.caption.facts import fact
 from assistant.caption.files import Origin, write_caption
-from assistant.intake.names import plan_names
+from assistant.intake.names import Names, plan_names
 from assistant.library.duplicates import note_sound
 from assistant.library.ledger import Track
 from assistant.library.library import Library
@@ -54,6 +54,17 @@ def finish(
         },
         tags=tags,
     )
+    caption = make_ready(library, track, wav, names, origin, decoder=decoder_version())
+    return Finished(wav, caption, note_sound(library, current, converted.fingerprint))
+
+
+def make_ready(
+    library: Library, track: Track, wav: Path, names: Names, origin: Origin, **values: object
+) -> Caption:
+    """Write the caption of a WAV (relative path) that is there, and the ledger's row with `values` besides.
+
+    Raises `OSError` where the caption cannot be written.
+    """
     caption = write_caption(
         library.root / names.info,
         library.root / names.caption,
@@ -69,13 +80,13 @@ def finish(
         hint="",
         attempts=0,
         retry_at=None,
-        decoder=decoder_version(),
         wav=wav,
         caption=names.caption,
         info=names.info,
-        duration=converted.duration,
+        duration=origin.duration,
         title=origin.title,
         artist=origin.artist,
         album=origin.album,
+        **values,
     )
-    return Finished(wav, caption, note_sound(library, current, converted.fingerprint))
+    return caption

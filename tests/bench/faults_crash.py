@@ -233,6 +233,3 @@ def scenarios(*, quick: bool) -> list[Scenario]:
         Scenario("pipes, sockets, devices, dangling links, folders", odd_entries),
         Scenario("bad files among good ones", partial(bad_among_good, kills, 5 * kills)),
     ]  # fmt: skip
-
-
-SCENARIOS = scenarios(quick=False)

@@ -7,7 +7,6 @@ puts the table into RESULTS.md.
 from __future__ import annotations
 
 import argparse
-import importlib
 import sys
 import time
 import traceback
@@ -16,22 +15,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.bench import faults_crash
+from tests.bench import faults_arrival, faults_crash, faults_watch
 from tests.bench.fault_scenarios import Outcome, Scenario
 from tests.bench.results import save, table
 
+PARTS = (faults_arrival, faults_watch, faults_crash)
 HEADERS = ("scenario", "expected", "found", "what was seen", "seconds", "control", "control found")
-
-
-def watching(*, quick: bool) -> list[Scenario]:
-    """The scenarios of arrival and watching, where they are there."""
-    try:
-        module = importlib.import_module("tests.bench.faults_watch")
-    except ModuleNotFoundError:
-        return []
-    make = getattr(module, "scenarios", None)
-    found: list[Scenario] = make(quick=quick) if make is not None else module.SCENARIOS
-    return found
 
 
 def row(scenario: Scenario) -> tuple[list[str], bool]:
@@ -69,7 +58,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     rows, good = [], True
-    for scenario in [*watching(quick=arguments.quick), *faults_crash.scenarios(quick=arguments.quick)]:
+    for scenario in (found for part in PARTS for found in part.scenarios(quick=arguments.quick)):
         if arguments.only not in scenario.name:
             continue
         cells, ok = row(scenario)

@@ -14,36 +14,18 @@ import pytest
 
 from assistant.audio.guard import decoder_version
 from assistant.cli import main
-from assistant.config import IntakeSettings, Settings
+from assistant.config import IntakeSettings
 from assistant.files import NotAFile, is_left_behind, open_regular
 from assistant.intake.engine import Engine
 from assistant.intake.events import IntakeEvent
 from assistant.intake.pipeline import run_once
 from assistant.intake.retry import after_fault, after_trouble, retry
 from assistant.intake.space import reserve_bytes, wav_bytes
-from assistant.library.ledger import Track
-from assistant.library.library import Library, create_library
+from assistant.library.library import Library
 from assistant.library.scan import content_hash, scan
 from assistant.library.status import library_status
+from tests.intake.intake_runs import run, track
 from tests.made_sounds import tone, write, write_av
-
-
-@pytest.fixture
-def library(tmp_path: Path) -> Library:
-    return create_library(tmp_path / "library", Settings(intake=IntakeSettings(workers=1)))
-
-
-def run(library: Library) -> dict[str, list[IntakeEvent]]:
-    found: dict[str, list[IntakeEvent]] = {}
-    for event in run_once(library):
-        found.setdefault(event.event, []).append(event)
-    return found
-
-
-def track(library: Library, name: str) -> Track:
-    found = library.ledger.track_at(Path(name))
-    assert found is not None
-    return found
 
 
 def come(library: Library, name: str) -> None:

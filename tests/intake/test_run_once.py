@@ -12,40 +12,18 @@ import pytest
 import soundfile
 
 from assistant.caption import read_caption, rewrite_caption
-from assistant.config import IntakeSettings, Settings
 from assistant.errors import MusicHelperError
 from assistant.intake.events import IntakeEvent
 from assistant.intake.lock import intake_lock
 from assistant.intake.pipeline import run_once
 from assistant.intake.retry import MOST_ENDS
-from assistant.library.ledger import Track
-from assistant.library.library import Library, create_library
+from assistant.library.library import Library
+from tests.intake.intake_runs import run, track
 from tests.made_sounds import midi, tone, write
-
-
-@pytest.fixture
-def library(tmp_path: Path) -> Library:
-    return create_library(tmp_path / "library", Settings(intake=IntakeSettings(workers=1)))
-
-
-def run(library: Library) -> dict[str, list[IntakeEvent]]:
-    found: dict[str, list[IntakeEvent]] = {}
-    for event in run_once(library):
-        json.dumps(event.as_dict(), ensure_ascii=False).encode()
-        found.setdefault(event.event, []).append(event)
-    assert found["done"]
-    assert not list(library.root.rglob(".musichelper-*"))
-    return found
 
 
 def names(events: list[IntakeEvent]) -> list[str]:
     return sorted(event.path for event in events)
-
-
-def track(library: Library, name: str) -> Track:
-    found = library.ledger.track_at(Path(name))
-    assert found is not None
-    return found
 
 
 def files(library: Library, folder: str) -> list[str]:

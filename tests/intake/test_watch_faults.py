@@ -286,18 +286,27 @@ def test_a_scan_of_a_folder_that_goes_meanwhile_forgets_nothing(
         scan(library)
 
 
-def test_sigterm_ends_the_command_soon_and_cleanly(library: Library) -> None:
-    for number in range(4):
-        write(library.root / f"rock/{number}.flac", 0.1 * tone(120.0, pitch=300 + number))
+def watch_command(library: Library) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "assistant.cli", "--library", str(library.root), "watch"]
-    watcher = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    until(lambda: watch_state(library).get("working"), 20)
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def end_by_sigterm(watcher: subprocess.Popen[str]) -> None:
+    """It ends soon, in order, without a traceback."""
     began = time.monotonic()
     watcher.send_signal(signal.SIGTERM)
     _out, errors = watcher.communicate(timeout=10)
     assert time.monotonic() - began < 5
     assert watcher.returncode == 0
     assert "Traceback" not in errors
+
+
+def test_sigterm_ends_the_command_soon_and_cleanly(library: Library) -> None:
+    for number in range(4):
+        write(library.root / f"rock/{number}.flac", 0.1 * tone(120.0, pitch=300 + number))
+    watcher = watch_command(library)
+    until(lambda: watch_state(library).get("working"), 20)
+    end_by_sigterm(watcher)
     assert not watch_state(library)["running"]
     assert not list(library.root.rglob(".musichelper-*"))
 
@@ -306,8 +315,7 @@ def test_sigterm_breaks_off_the_reading_of_large_files(library: Library) -> None
     with (library.root / "rock/large.wav").open("wb") as file:
         file.truncate(60 << 30)  # a hole, which takes long to read
     os.utime(library.root / "rock/large.wav", (0, 0))
-    command = [sys.executable, "-m", "assistant.cli", "--library", str(library.root), "watch"]
-    watcher = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    watcher = watch_command(library)
 
     def reads() -> bool:
         with contextlib.suppress(OSError):
@@ -316,12 +324,7 @@ def test_sigterm_breaks_off_the_reading_of_large_files(library: Library) -> None
         return False
 
     until(reads, 20)
-    began = time.monotonic()
-    watcher.send_signal(signal.SIGTERM)
-    _out, errors = watcher.communicate(timeout=10)
-    assert time.monotonic() - began < 5
-    assert watcher.returncode == 0
-    assert "Traceback" not in errors
+    end_by_sigterm(watcher)
 
 
 class Clock:
