@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from assistant import doctor
 from assistant.config import IntakeSettings, Settings
-from assistant.doctor import Check, checks
+from assistant.doctor import Check, checks, machine
+from assistant.doctor.check import GIB
 from assistant.library import host
 from assistant.library.find import music_folders
 from assistant.library.library import Library, create_library
@@ -90,12 +90,12 @@ def test_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "No NVIDIA GPU" in found("gpu").detail
     monkeypatch.setattr(host, "gpu_on_bus", lambda: True)
     assert "nvidia-smi" in found("gpu").hint
-    card = gpu.Gpu(0, "Some Card", 24 * doctor.GIB, 4 * doctor.GIB, 0, 40)
+    card = gpu.Gpu(0, "Some Card", 24 * GIB, 4 * GIB, 0, 40)
     monkeypatch.setattr(gpu, "gpus", lambda: [card])
     monkeypatch.setattr(gpu, "driver", lambda: ("535.1", 12020))
     check = found("gpu")
     assert (check.ok, check.detail, check.hint) == (True, "Some Card, 20 of 24 GiB free", "")
-    monkeypatch.setattr(doctor, "_version", lambda name: "13.0.96" if name == "nvidia-cuda-runtime" else "1")
+    monkeypatch.setattr(machine, "_version", lambda name: "13.0.96" if name == "nvidia-cuda-runtime" else "1")
     check = found("cuda")
     assert not check.ok
     assert "12.2" in check.detail
@@ -127,12 +127,10 @@ def test_music_lying_about(tmp_path: Path) -> None:
 
 
 def test_disk_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "shutil.disk_usage", lambda _place: type("Usage", (), {"free": doctor.GIB // 2, "total": 1})
-    )
+    monkeypatch.setattr("shutil.disk_usage", lambda _place: type("Usage", (), {"free": GIB // 2, "total": 1}))
     check = found("disk")
     assert (check.ok, check.needed) == (False, True)
-    monkeypatch.setattr(host, "usable_memory", lambda: 2 * doctor.GIB)
+    monkeypatch.setattr(host, "usable_memory", lambda: 2 * GIB)
     assert not found("computer").ok
 
 

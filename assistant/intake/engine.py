@@ -19,14 +19,12 @@ from assistant.intake.adopt import adopt
 from assistant.intake.events import IntakeEvent
 from assistant.intake.finish import finish
 from assistant.intake.names import plan_names
-from assistant.intake.quarantine import write_quarantine, write_refused
+from assistant.intake.quarantine import write_refused
 from assistant.intake.retry import MOST_ENDS, after_fault, after_trouble
 from assistant.intake.space import Rest, free_bytes, is_passing, reserve_bytes, wav_bytes
 from assistant.library.ledger import Track
 from assistant.library.library import Library
 from assistant.library.scan import Refused, display_name
-
-__all__ = ["Engine", "write_quarantine"]
 
 _BATCH = 500
 _LOOK_SECONDS = 2.0

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
-from assistant.intake.engine import Engine, write_quarantine
+from assistant.intake.engine import Engine
 from assistant.intake.events import IntakeEvent
 from assistant.intake.lock import intake_lock
 from assistant.intake.notices import Notices
+from assistant.intake.quarantine import write_quarantine
 from assistant.intake.settle import Settling
 from assistant.intake.space import is_passing
 from assistant.intake.state import WatchState, watch_state
