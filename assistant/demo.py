@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -288,7 +289,7 @@ def _generate(library: Library, size: DemoSize, seed: int, show: Show) -> tuple[
     clips = []
     generator = Generator(library)
     try:
-        for number, (genre, prompt) in enumerate(_prompts(library)):
+        for number, (genre, prompt) in enumerate(prompts(library)):
             show({"event": "clip", "genre": genre, "done": number})
             spec = GenerateSpec.from_settings(
                 library.settings, model=MODEL, prompt=prompt, duration=size.clip_seconds, seed=seed + number
@@ -305,9 +306,12 @@ def _generate(library: Library, size: DemoSize, seed: int, show: Show) -> tuple[
     return detail, library.paths.clips, {"clips": clips}
 
 
-def _prompts(library: Library) -> Iterator[tuple[str, str]]:
-    for genre in library.genres():
-        for track in library.ledger.tracks(state="ready", folder=genre):
-            if track.caption:
-                yield genre, (library.root / track.caption).read_text("utf-8").strip()
-                break
+def prompts(library: Library, most: int = 10) -> list[tuple[str, str]]:
+    """For each genre the caption of a track; without genres, the captions of some tracks."""
+    found = [(genre, text) for genre in library.genres() for text in _captions(library, genre, 1)]
+    return found or [(library.unlabelled, text) for text in _captions(library, library.unlabelled, most)]
+
+
+def _captions(library: Library, folder: str, most: int) -> list[str]:
+    captions = (track.caption for track in library.ledger.tracks(state="ready", folder=folder))
+    return [(library.root / path).read_text("utf-8").strip() for path in islice(filter(None, captions), most)]

@@ -11,8 +11,9 @@ import pytest
 import soundfile
 
 from assistant.config import Settings
-from assistant.demo import DemoSize, Step, run_demo
+from assistant.demo import DemoSize, Step, prompts, run_demo
 from assistant.errors import CallError
+from assistant.library.library import Library
 
 SETTINGS = msgspec.convert(
     {
@@ -77,3 +78,16 @@ def test_a_source_without_music_is_refused(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     with pytest.raises(CallError, match="no music"):
         list(run_demo(tmp_path / "library", SETTINGS, source=tmp_path / "source"))
+
+
+def test_without_genres_the_prompts_are_those_of_any_track(library: Library) -> None:
+    assert prompts(library) == []
+    for folder, name in (("unknow", "a"), ("unknow", "b"), ("jazz", "c")):
+        path = Path(folder, f"{name}.wav")
+        (library.root / path.with_suffix(".txt")).write_text(f"A song called {name}.")
+        track = library.ledger.add_track(path, name * 32, 1, 1)
+        if folder == "unknow":
+            library.ledger.update_track(track.id, state="ready", caption=path.with_suffix(".txt"))
+    assert prompts(library, 1) == [("unknow", "A song called a.")]
+    library.ledger.update_track(track.id, state="ready", caption=path.with_suffix(".txt"))
+    assert prompts(library) == [("jazz", "A song called c.")]
