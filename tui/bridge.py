@@ -99,6 +99,10 @@ class Bridge:
 
         self._start(asker, "queue", job, drop=True)
 
+    def read_proposals(self, asker: MessagePump) -> None:
+        """Answers with `ProposalsRead`."""
+        self._start(asker, "proposals", lambda lib: messages.ProposalsRead(lib.ledger.proposals()), drop=True)
+
     def read_details(self, asker: MessagePump, track_id: int, width: int) -> None:
         """Answers with `DetailsRead`: waveform and caption of a track."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from assistant.label.queue import QueueItem
+    from assistant.library.ledger import Proposal
 
 ORDERS = ("margin", "confident", "newest", "folder")
 PACE_TRACKS = 20
@@ -67,6 +68,14 @@ class LabelSession:
         wanted = [*(name for name in first if name in genres), *sorted(set(genres) - set(first))]
         self.genres += [name for name in wanted if name not in self.genres]
         return len(new)
+
+    def learn(self, proposals: Mapping[int, Proposal]) -> bool:
+        """Take in new proposals; nothing moves. Whether the one for the track under the cursor is another."""
+        here = self.current
+        self.items = [
+            replace(item, proposal=proposals.get(item.track.id, item.proposal)) for item in self.items
+        ]
+        return here != self.current
 
     def restart(self, order: str) -> None:
         """Forget the queue, in order to read it in another order."""

@@ -11,7 +11,7 @@ from textual.message_pump import MessagePump
 
 if TYPE_CHECKING:
     from assistant.label.queue import QueueItem
-    from assistant.library.ledger import ClipRow, Track
+    from assistant.library.ledger import ClipRow, Proposal, Track
     from assistant.musicgen.models import ModelInfo
     from assistant.runs.record import RunRecord
     from tui.following import RunView
@@ -92,6 +92,13 @@ class QueueRead(News):
 
     items: list[QueueItem]
     genres: list[str]
+
+
+@dataclass
+class ProposalsRead(News):
+    """What the classifier proposes now, by track."""
+
+    proposals: dict[int, Proposal]
 
 
 @dataclass

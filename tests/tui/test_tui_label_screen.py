@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from textual import events
@@ -146,6 +147,25 @@ async def test_a_new_file_is_announced_and_moves_nothing(opened: Opened, music: 
         await press(pilot, "r")
         assert name(screen) == "song b.wav"
         assert screen.session.items[-1].track.path.name == "aaa.wav"
+
+
+async def test_new_proposals_are_shown_and_nothing_moves(opened: Opened, music: Library) -> None:
+    async with opened(mode="label") as pilot:
+        screen = await ready(pilot)
+        await press(pilot, "n", "n", "n")
+        assert name(screen) == "song d.wav"
+        assert "No proposal yet" in screen_text(pilot)
+        for letter, genre in (("d", "blues"), ("a", "rock")):
+            track = music.ledger.track_at(Path(f"unknow/song {letter}.wav"))
+            assert track is not None
+            propose(music, track, (genre, 0.77), ("jazz", 0.23))
+        music.close()
+        screen.app.bridge.read_snapshot(screen.app)  # type: ignore[union-attr]
+        await until(pilot, lambda: "77%" in screen_text(pilot))
+        assert [item.track.path.stem[-1] for item in screen.session.items] == list("abcde")
+        screen = await ready(pilot)
+        await press(pilot, "enter")
+        assert (music.root / "blues/song d.wav").exists()
 
 
 async def test_skip_flag_and_reject_are_different_things(opened: Opened, music: Library) -> None:

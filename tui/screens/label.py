@@ -15,7 +15,7 @@ from textual.widgets import Static
 from assistant.i18n import _, ngettext
 from tui.label_lines import LabelLines
 from tui.labelling import ORDERS, LabelSession
-from tui.messages import Accepted, Decided, DetailsRead, Failed, QueueRead, Undone
+from tui.messages import Accepted, Decided, DetailsRead, Failed, ProposalsRead, QueueRead, Undone
 from tui.screens.page import Page, page_bindings
 from tui.text import visible
 from tui.vocabulary import status
@@ -54,6 +54,8 @@ class LabelScreen(Page):
         self._details: OrderedDict[int, DetailsRead] = OrderedDict()
         self._asked: set[int] = set()
         self._wanted: int | None = None
+        self._proposed: tuple[object, int] = (None, 0)
+        """The classifier and the number of proposals when the proposals were last read."""
 
     def body(self) -> ComposeResult:
         with Horizontal(id="label"):
@@ -97,6 +99,10 @@ class LabelScreen(Page):
         self._count_new()
         if self.lines.new and self.session.current is None:
             self.bridge.read_queue(self, self.session.order)
+        proposed = (snapshot.classifier, snapshot.proposed)
+        if proposed != self._proposed:
+            self._proposed = proposed
+            self.bridge.read_proposals(self)
         self.query_one("#label-word").refresh()
 
     # Keys
@@ -232,6 +238,13 @@ class LabelScreen(Page):
             self.session.go_to(self._wanted)
             self._wanted = None
         self._paint()
+
+    @on(ProposalsRead)
+    def _proposals_read(self, event: ProposalsRead) -> None:
+        if self.session.learn(event.proposals):
+            self._paint()
+        else:
+            self.query_one("#label-queue", RowList).show(self.session.items)
 
     @on(Decided)
     def _decided(self, event: Decided) -> None:
