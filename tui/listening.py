@@ -26,7 +26,6 @@ class Listening:
         self._settings = settings
         self._player: Player | None = None
         self._lock = threading.Lock()
-        self._told = False
         self._problem = ""
 
     def change(self, kind: str) -> None:
@@ -35,7 +34,10 @@ class Listening:
         self._start(self._choose_anew)
 
     def toggle(self, path: Path, start: float = 0.0) -> None:
-        """Play a file, or stop it where it is playing; the first time answers with `PlayerReady`."""
+        """Play a file, or stop it where it is playing.
+
+        Where the person must do something to hear it, the app is told what with `PlayerReady`.
+        """
         self._start(partial(self._toggle, path, start))
 
     def stop(self) -> None:
@@ -102,9 +104,7 @@ class Listening:
             self._player.stop()
         else:
             self._player.play(path, start)
-            # A player without sound of its own says only now how this file can be heard.
-            if not self._told or self._player.kind == "none":
-                self._told = True
+            if not self._player.heard:
                 self._tell()
 
     def _stop(self) -> None:

@@ -48,6 +48,11 @@ class BrowserPlayer:
         )
 
     @property
+    def heard(self) -> bool:
+        """Whether the page is open somewhere."""
+        return self._server.listening()
+
+    @property
     def problem(self) -> str:
         """Why the last file was not heard."""
         return self._problem

@@ -35,6 +35,7 @@ class DevicePlayer:
     """Plays through simpleaudio. `device` is a few words on what was found; empty: nothing was."""
 
     kind = "device"
+    heard = True
     link = ""
     command = ""
 

@@ -25,6 +25,10 @@ class Player(Protocol):
         """How the sound is heard, or what to do to hear it: one line for the person."""
 
     @property
+    def heard(self) -> bool:
+        """Whether what is played reaches the listener as things are."""
+
+    @property
     def problem(self) -> str:
         """Why the last file was not heard; empty where nothing went wrong."""
 
@@ -57,6 +61,7 @@ class NoPlayer:
 
     kind = "none"
     link = ""
+    heard = False
 
     def __init__(self, reason: str) -> None:
         self._reason = reason

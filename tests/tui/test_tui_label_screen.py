@@ -253,7 +253,7 @@ async def test_space_plays_and_stops(opened: Opened, music: Library) -> None:
     played: list[Any] = []
 
     class Recorder:
-        kind, sentence, problem, link, command = "device", "", "", "", ""
+        kind, heard, sentence, problem, link, command = "device", True, "", "", "", ""
 
         def play(self, path: Any, start: float = 0.0) -> None:
             played.append(path)

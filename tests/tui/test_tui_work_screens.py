@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from assistant.config import Settings, load_settings
+from assistant.config import PlaybackSettings, Settings, load_settings
 from assistant.i18n import set_language
 from assistant.library.host import inotify_limits
 from assistant.library.library import Library
@@ -317,6 +317,33 @@ async def test_a_prompt_becomes_clips_that_can_be_made_again(opened: Opened) -> 
         await pilot.press("r")
         assert isinstance(pilot.app.screen, TextDialog)
         assert "slow jazz" in screen_text(pilot)
+
+
+@pytest.mark.usefixtures("generator")
+async def test_the_cursor_goes_to_the_new_clip(opened: Opened, music: Library) -> None:
+    add_clip(music, "one.wav", prompt="an old prompt")
+    music.close()
+    async with opened(mode="generate") as pilot:
+        screen = generate_page(pilot)
+        clips = screen.query_one("#generate-clips", RowList)
+        await until(pilot, lambda: len(clips.rows) == 1)
+        await pilot.press("g")
+        await until(pilot, lambda: len(clips.rows) == 2)
+        await until(pilot, lambda: clips.current is not None and clips.current.path.name == "clip-99.wav")
+
+
+async def test_how_to_hear_is_said_until_the_page_is_open(opened: Opened, music: Library) -> None:
+    add_clip(music, "one.wav")
+    music.close()
+    settings = Settings(playback=PlaybackSettings(player="browser", port=0))
+    async with opened(mode="generate", settings=settings) as pilot:
+        clips = generate_page(pilot).query_one("#generate-clips", RowList)
+        await until(pilot, lambda: len(clips.rows) == 1)
+        for _time in range(2):
+            await pilot.press("space")
+            await until(pilot, lambda: isinstance(pilot.app.screen, TextDialog))
+            assert "127.0.0.1" in screen_text(pilot)
+            await pilot.press("escape")
 
 
 @pytest.mark.usefixtures("generator")

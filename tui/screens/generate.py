@@ -42,6 +42,8 @@ class GenerateScreen(Page):
         super().__init__()
         self.values = generating.start_values(self.app.settings)
         self._chosen_model = False
+        self._newest: Path | None = None
+        """A clip that was just made, until it is in the list."""
         self._models: list[ModelInfo] = []
         self._clips: list[ClipRow] = []
         self._typed: list[str] = []
@@ -203,7 +205,12 @@ class GenerateScreen(Page):
     @on(ClipsRead)
     def _clips_read(self, event: ClipsRead) -> None:
         self._clips = event.clips
-        self.query_one("#generate-clips", RowList).show(event.clips)
+        clips = self.query_one("#generate-clips", RowList)
+        clips.show(event.clips)
+        made = [place for place, clip in enumerate(event.clips) if clip.path == self._newest]
+        if made:
+            clips.mark(made[0])
+            self._newest = None
         self._paint_clip()
 
     @on(RowList.Moved)
@@ -232,10 +239,9 @@ class GenerateScreen(Page):
     def _generated(self, event: Generated) -> None:
         count = len(event.paths)
         self._word = ngettext("{count} clip made.", "{count} clips made.", count).format(count=count)
+        self._newest = event.paths[0] if event.paths else None
         self.bridge.read_clips(self, CLIPS_SHOWN)
-        clips = self.query_one("#generate-clips", RowList)
-        clips.mark(0)
-        clips.focus()
+        self.query_one("#generate-clips", RowList).focus()
 
     @on(Failed)
     def _failed(self, event: Failed) -> None:
