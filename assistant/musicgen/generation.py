@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -215,8 +214,7 @@ def _throttled(emit: Emit, clip: int) -> Callable[[int, int], None]:
 
 
 def _free_path(folder: Path, spec: GenerateSpec, seed: int) -> Path:
-    words = re.sub(r"[^\w]+", "-", spec.prompt.casefold()).strip("-")[:40].strip("-") or "free"
-    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{words}-{seed}"
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{spec.file_words}-{seed}"
     number = 1
     path = folder / f"{stem}.{spec.format}"
     while path.exists():

@@ -17,6 +17,7 @@ from assistant.musicgen.models import BUILT_IN
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 FORMATS = ("wav", "flac", "ogg", "mp3")
 LARGEST_SEED = 2**31 - 1
+_FILE_WORDS_LENGTH = 40
 _NAME = re.compile(r"[^\W_][\w.+-]{0,79}")
 
 
@@ -151,6 +152,14 @@ class GenerateSpec(_Spec):
     """The folder for the clips; None is the library's own."""
     device: str = "auto"
     precision: str = "auto"
+
+    @property
+    def file_words(self) -> str:
+        """The first words of the prompt, as a part of a file's name."""
+        words = "-".join(re.findall(r"\w+", self.prompt.casefold())) or "free"
+        if len(words) <= _FILE_WORDS_LENGTH:
+            return words
+        return words[: _FILE_WORDS_LENGTH + 1].rpartition("-")[0] or words[:_FILE_WORDS_LENGTH]
 
     @classmethod
     def from_settings(cls, settings: Settings, **chosen: Any) -> Self:

@@ -54,3 +54,16 @@ def test_a_wrong_finetune_is_refused(values: dict[str, object]) -> None:
 def test_a_wrong_request_for_clips_is_refused(values: dict[str, object]) -> None:
     with pytest.raises(CallError):
         GenerateSpec.from_dict(values).check()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("", "free"),
+        ("  ../Slow, blue & easy!", "slow-blue-easy"),
+        ("An upbeat hip-hop piece, probably with drums", "an-upbeat-hip-hop-piece-probably-with"),
+        ("慢" * 60, "慢" * 40),
+    ],
+)
+def test_the_prompt_as_a_part_of_a_name(prompt: str, words: str) -> None:
+    assert GenerateSpec(prompt=prompt).file_words == words
