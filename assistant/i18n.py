@@ -21,8 +21,10 @@ def set_language(code: str) -> str:
     global _translations, _language
     _language = detect_language() if code == "auto" else code
     _translations = _gettext.translation(_DOMAIN, _CATALOGUES, [_language], fallback=True)
-    # Worker processes speak the same language.
-    os.environ[LANGUAGE_VARIABLE] = _language
+    # Worker processes speak the same language, and so does argparse, which asks gettext itself.
+    os.environ[LANGUAGE_VARIABLE] = os.environ["LANGUAGE"] = _language
+    _gettext.bindtextdomain(_DOMAIN, _CATALOGUES)
+    _gettext.textdomain(_DOMAIN)
     return _language
 
 

@@ -12,6 +12,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from assistant.cli import parser
 from assistant.i18n import _, detect_language, set_language
 
 ROOT = Path(__file__).parents[1]
@@ -100,3 +101,14 @@ def test_the_language_can_be_changed_at_any_time() -> None:
     set_language("en")
     assert "{root}" in chinese
     assert chinese != _("The library {root} is ready.")
+
+
+def test_argparse_speaks_the_language_in_use(capsys: pytest.CaptureFixture[str]) -> None:
+    set_language("zh_TW")
+    with pytest.raises(SystemExit):
+        parser().parse_args(["retry", "--nonsense"])
+    assert "錯誤：無法辨識的引數：--nonsense" in capsys.readouterr().err
+    set_language("en")
+    with pytest.raises(SystemExit):
+        parser().parse_args(["retry", "--nonsense"])
+    assert "error: unrecognized arguments: --nonsense" in capsys.readouterr().err
