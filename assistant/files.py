@@ -9,7 +9,7 @@ import secrets
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -43,6 +43,15 @@ def is_left_behind(path: Path) -> bool:
     started = _started(maker)
     # Process ids come again: one that began after the file was last written did not make it.
     return started is None or started > path.stat().st_mtime + 1.0
+
+
+def clear_left_behind(folder: Path) -> None:
+    """Remove all such files below a folder, as far as they can be removed."""
+    for place, _folders, names in os.walk(folder):
+        for path in (Path(place, name) for name in names if is_temporary(name)):
+            with suppress(OSError):
+                if is_left_behind(path):
+                    path.unlink()
 
 
 def _started(pid: int) -> float | None:

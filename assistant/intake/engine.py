@@ -14,6 +14,7 @@ from typing import Literal
 
 from assistant.audio.guard import ConversionFailed, Converted, Decoders, cannot_write, decoder_version
 from assistant.caption.captioner import check_captioner
+from assistant.files import clear_left_behind
 from assistant.i18n import _
 from assistant.intake.adopt import adopt
 from assistant.intake.events import IntakeEvent
@@ -156,8 +157,12 @@ class Engine:
                 self._begun = False
 
     def _recover(self) -> None:
-        """What was in work when the program ended waits again, and what an older decoder failed on."""
+        """Clear up after a program that was ended: what it worked on waits again.
+
+        So does what an older decoder failed on.
+        """
         ledger = self._library.ledger
+        clear_left_behind(self._library.paths.state)
         running = {work.track.id for work in self._running.values()}
         for track in ledger.iterate_tracks(state="working"):
             if track.id in running:

@@ -15,7 +15,7 @@ import pytest
 from assistant.audio.guard import decoder_version
 from assistant.cli import main
 from assistant.config import IntakeSettings
-from assistant.files import NotAFile, is_left_behind, open_regular
+from assistant.files import NotAFile, is_left_behind, open_regular, temporary_beside
 from assistant.intake.engine import Engine
 from assistant.intake.events import IntakeEvent
 from assistant.intake.pipeline import run_once
@@ -310,3 +310,15 @@ def test_a_temporary_file_is_known_to_be_left_behind(tmp_path: Path) -> None:
     assert is_left_behind(gone)
     (tmp_path / "song.tmp").touch()
     assert not is_left_behind(tmp_path / "song.tmp")
+
+
+def test_what_a_killed_program_left_in_its_own_folder_is_cleared(library: Library) -> None:
+    left = library.paths.state / ".musichelper-99999999-abcdef.tmp"
+    deeper = library.paths.clips / left.name
+    deeper.parent.mkdir(exist_ok=True)
+    for path in (left, deeper):
+        path.write_text("{")
+    mine = temporary_beside(library.paths.ledger)
+    mine.write_text("{")
+    list(run_once(library))
+    assert [path.exists() for path in (left, deeper, mine)] == [False, False, True]
