@@ -9,6 +9,7 @@ reported. A key signature of C major is taken as truth only where every file of 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import sys
@@ -28,8 +29,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from assistant.audio.decode import open_audio
 from assistant.audio.formats import Content
 from assistant.audio.key import PITCHES, key_of_profile
-from assistant.audio.listening import GROUPS
+from assistant.audio.listening import GROUPS, Patches
 from assistant.audio.measure import Measurer
+from assistant.audio.musicnn import TAGS
 from assistant.audio.render import open_midi
 from assistant.symbolic.compose import GENRES, compose, write_midi
 from tests.bench.results import save, table
@@ -47,6 +49,11 @@ WORDS = {
     "guitar": ("guitar", "banjo", "dulcimer"),
     "flute": ("flute", "piccolo", "recorder", "whistle", "ocarina"),
 }
+AGAINST = {
+    "mellow": ("disco", "hiphop", "metal", "rock"),
+    "danceable": ("blues", "classical", "country", "jazz", "metal", "rock"),
+}
+"""Genres of which no clip should be called so."""
 
 
 @dataclass
@@ -255,6 +262,37 @@ def listening(pieces: list[Piece]) -> tuple[str, float]:
     return table(headers, rows), seconds / max(1, len(pieces) - 1)
 
 
+def moods() -> str:
+    """How often likely moods contradict the genre, on the half that chose the thresholds and on the other."""
+    halves: tuple[list[tuple[str, dict[str, float]]], ...] = ([], [])
+    for path in sorted(SHARED.glob("genres/*/*.flac")):
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        patches = Patches(rate)
+        patches.add(samples.mean(axis=1))
+        means = patches.tags()
+        levels = {
+            word: max(float(means[model][TAGS[model].index(tag)]) for tag in tags)
+            for word, (model, tags, _threshold, _confidence) in GROUPS["likely_moods"].items()
+        }
+        half = hashlib.sha256(path.name.encode()).digest()[0] % 2
+        halves[half].append((path.parent.name, levels))
+    rows: list[list[object]] = []
+    for word, (_model, _tags, chosen, _confidence) in GROUPS["likely_moods"].items():
+        for threshold in (0.1, 0.2, 0.3, 0.4):
+            cells = []
+            for clips in halves:
+                said = [genre for genre, levels in clips if levels[word] >= threshold]
+                cells.append(f"{len(said)}, {sum(genre in AGAINST[word] for genre in said)} contradicted")
+            rows.append([word, f"**{threshold}**" if threshold == chosen else threshold, *cells])
+    headers = [
+        "word",
+        "threshold",
+        f"said of {len(halves[0])} clips (chosen on)",
+        f"of {len(halves[1])} others",
+    ]
+    return table(headers, rows)
+
+
 def main() -> None:
     """Run everything and print it."""
     with tempfile.TemporaryDirectory() as name:
@@ -288,6 +326,8 @@ def main() -> None:
         + accuracy(ours, theirs)
         + "\nWhat the networks probably hear (a voice is never there in a rendering):\n\n"
         + heard
+        + "\nMoods against the genre of clips: the half that chose the bold threshold, and the other:\n\n"
+        + moods()
     )
     print(text)
     if "--write" in sys.argv:

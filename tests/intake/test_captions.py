@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,9 @@ from tests.made_sounds import tone, write
 OWN_WORDS = "A tune that my grandmother hummed.\n"
 
 
-def watch_once(library: Library, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, list[dict]]:
+def watch_once(
+    library: Library, capsys: pytest.CaptureFixture[str], *options: str
+) -> tuple[int, list[dict[str, Any]]]:
     """The exit status of `watch --once` and its events."""
     status = main([*options, "--library", str(library.root), "watch", "--once", "--json"])
     return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
