@@ -173,21 +173,25 @@ def key_verdict(found: str | None, true: str) -> str:
     return "fifth" if step in (5, 7) else "wrong"
 
 
-def measured(pieces: list[Piece], measure: Callable[[Path], dict[str, Any]]) -> tuple[float, Counter[str]]:
-    """CPU seconds, and verdicts counted as "what source verdict"."""
-    measure(pieces[0].wav)  # imports and first calls are not counted
-    counts: Counter[str] = Counter()
-    seconds = 0.0
+def measured(
+    pieces: list[Piece], *measures: Callable[[Path], dict[str, Any]]
+) -> list[tuple[float, Counter[str]]]:
+    """By each measure in turn: CPU seconds, and verdicts counted as "what source verdict"."""
+    for measure in measures:
+        measure(pieces[0].wav)  # imports and first calls are not counted
+    seconds = [0.0] * len(measures)
+    counts: list[Counter[str]] = [Counter() for _measure in measures]
     for piece in pieces:
-        start = time.process_time()
-        found = measure(piece.wav)
-        seconds += time.process_time() - start
-        for source in (piece.source, "all"):
-            if piece.bpm is not None:
-                counts[f"tempo {source} {tempo_verdict(found.get('bpm'), piece.bpm)}"] += 1
-            if piece.key is not None:
-                counts[f"key {source} {key_verdict(found.get('key'), piece.key)}"] += 1
-    return seconds, counts
+        for place, measure in enumerate(measures):
+            start = time.process_time()
+            found = measure(piece.wav)
+            seconds[place] += time.process_time() - start
+            for source in (piece.source, "all"):
+                if piece.bpm is not None:
+                    counts[place][f"tempo {source} {tempo_verdict(found.get('bpm'), piece.bpm)}"] += 1
+                if piece.key is not None:
+                    counts[place][f"key {source} {key_verdict(found.get('key'), piece.key)}"] += 1
+    return list(zip(seconds, counts, strict=True))
 
 
 def four_minutes(pieces: list[Piece], folder: Path) -> Path:
@@ -300,8 +304,7 @@ def main() -> None:
         pieces = [
             rendered(source, midi, folder, number) for number, (source, midi) in enumerate(sources(folder))
         ]
-        seconds, ours = measured(pieces, by_ours)
-        their_seconds, theirs = measured(pieces, by_librosa)
+        (seconds, ours), (their_seconds, theirs) = measured(pieces, by_ours, by_librosa)
         heard, heard_seconds = listening(pieces)
         long = four_minutes(pieces, folder)
         long_seconds, their_long = cpu_seconds(by_ours, long), cpu_seconds(by_librosa, long)
