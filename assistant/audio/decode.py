@@ -105,7 +105,7 @@ def _open_soundfile(path: Path, content: Content) -> Sound:
         with _soundfile(path) as file:
             while True:
                 try:
-                    block = file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+                    block = _read(file, codec)
                 except soundfile.SoundFileError:
                     return  # what is missing shows against the declared length
                 if not len(block):
@@ -121,6 +121,14 @@ def _open_soundfile(path: Path, content: Content) -> Sound:
         blocks=blocks,
         training_ready=(container, codec, rate) == ("WAV", "PCM_16", 44100),
     )
+
+
+def _read(file: soundfile.SoundFile, codec: str) -> Samples:
+    """The next frames; integers are made floats here, which takes a quarter of libsndfile's time."""
+    kind = "int16" if codec == "PCM_16" else "float32"
+    block = file.read(BLOCK_FRAMES, dtype=kind, always_2d=True)
+    samples: Samples = block * np.float32(1 / 32768) if kind == "int16" else block
+    return samples
 
 
 @contextmanager

@@ -15,6 +15,11 @@ _MINOR = np.array([0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062
 _WINDOW, _HOP = 4096, 2048
 _RANGE = (65.0, 2100.0)  # Hz
 _PROMINENCE = 1.0  # of a peak over the median, in nepers
+# A peak may be the third harmonic of a note a fifth lower, and counts a little for it: after Gómez (2006),
+# "Tonal description of polyphonic audio for music content processing". The share is the best of 0, 0.1, 0.2
+# and 0.3 on 260 rendered files that no benchmark reports; of 188 others 160 keys were right, against 156
+# without it and with frames of equal weight.
+_THIRD_HARMONIC = 0.1
 
 Array = np.ndarray[Any, Any]
 
@@ -38,7 +43,10 @@ def key_of_profile(profile: Array) -> tuple[str, float] | None:
 
 
 def pitch_classes(samples: Array) -> Array:
-    """Weights of the twelve pitch classes, C first, of mono samples at 22,050 Hz; tuning removed."""
+    """Weights of the twelve pitch classes, C first, of mono samples at 22,050 Hz; tuning removed.
+
+    They are of the peaks of the spectra, as in the harmonic pitch class profile of Gómez (2006).
+    """
     spectra = spectrogram(samples, _WINDOW, _HOP)
     low, high = (round(f * _WINDOW / RATE) for f in _RANGE)
     logs = np.log(spectra[:, low - 1 : high + 1] + np.float32(1e-9))
@@ -51,7 +59,6 @@ def pitch_classes(samples: Array) -> Array:
     shift = 0.5 * (a - c) / (a - 2 * b + c)  # the top of a parabola
     pitch = 69 + 12 * np.log2((bins + low + shift) * RATE / _WINDOW / 440)
     weight = np.exp(0.5 * b)  # between amplitude and mere presence
-    weight = weight / np.bincount(frames, weight, len(spectra))[frames]
     tuning = np.angle(np.sum(weight * np.exp(2j * np.pi * pitch))) / (2 * np.pi)
     classes: Array = np.bincount(np.rint(pitch - tuning).astype(int) % 12, weight, 12)
-    return classes
+    return classes + _THIRD_HARMONIC * np.roll(classes, -7)

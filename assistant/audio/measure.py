@@ -39,7 +39,7 @@ class Measurer:
         self._patches = _patches(rate) if listen else None
         self._samples = np.zeros(0, np.float32)
         self._spectra: Array | None = None
-        self._difference = self._sum = 0.0
+        self._energy = self._middle = 0.0
         self.frames = 0
 
     def add(self, block: Array) -> None:
@@ -48,8 +48,8 @@ class Measurer:
         block = np.asarray(block, np.float32)
         mono = block @ np.full(block.shape[1], 1 / block.shape[1], np.float32)  # faster than mean()
         if block.shape[1] == 2:
-            self._difference += float(np.square(block[:, 0] - block[:, 1], dtype=np.float64).sum())
-            self._sum += float(np.square(block[:, 0] + block[:, 1], dtype=np.float64).sum())
+            self._energy += float(np.vdot(block, block))
+            self._middle += 2 * float(mono @ mono)
         low, high = self._first - self.frames, self._last - self.frames
         if high > 0 and low < len(block):
             self._excerpt.append(mono[max(0, low) : high])
@@ -76,8 +76,8 @@ class Measurer:
             facts["loudness"] = _of_sound(round(loudness + change, 2))
         if spread is not None:
             facts["spread"] = _of_sound(round(spread, 2))
-        if self._sum + self._difference > 0:
-            facts["width"] = _of_sound(round(self._difference / (self._sum + self._difference), 3))
+        if 0 < self._energy < math.inf:
+            facts["width"] = _of_sound(round(max(0.0, 1 - self._middle / self._energy), 3))
         spectra = self._spectrogram()
         if len(spectra):
             facts |= _rhythm_and_colour(spectra)

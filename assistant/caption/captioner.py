@@ -42,7 +42,7 @@ def write_words(known: Known, settings: CaptionSettings) -> Caption:
         theirs = load(settings.captioner).caption(known)
         if not isinstance(theirs, str):
             raise TypeError(f"caption() gave {type(theirs).__name__}, not str")
-    except Exception as error:  # a stranger's code
+    except (Exception, SystemExit) as error:  # a stranger's code
         return Caption(ours, _problem(settings.captioner, f"{type(error).__name__}: {error}"))
     text = clean(theirs, longest=_LONGEST)
     return Caption(text) if text else Caption(ours, _problem(settings.captioner, _("it gave no text")))

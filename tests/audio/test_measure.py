@@ -55,24 +55,73 @@ def test_no_key_without_notes() -> None:
     assert key_of_profile(np.ones(12)) is None
 
 
+def meter_of(samples: np.ndarray, rate: int, block: int = 7777) -> LoudnessMeter:
+    meter = LoudnessMeter(rate, samples.shape[1])
+    for start in range(0, len(samples), block):
+        meter.add(samples[start : start + block])
+    return meter
+
+
+def sine(pitch: float, level: float, seconds: float, rate: int = 48000) -> np.ndarray:
+    """A tone of a level in dBFS (0 is the full scale of a sine), [frames]."""
+    return 10 ** (level / 20) * np.sin(2 * np.pi * pitch * np.arange(round(rate * seconds)) / rate)
+
+
 def test_loudness_agrees_with_another_meter() -> None:
     noise = (
         np.random.default_rng(0).normal(size=(48000 * 12, 2)) * np.linspace(0.01, 0.2, 48000 * 12)[:, None]
     )
-    meter = LoudnessMeter(48000, 2)
-    for start in range(0, len(noise), 777):
-        meter.add(noise[start : start + 777])
-    assert meter.integrated() == pytest.approx(pyloudnorm.Meter(48000).integrated_loudness(noise), abs=0.1)
+    assert meter_of(noise, 48000, 777).integrated() == pytest.approx(
+        pyloudnorm.Meter(48000).integrated_loudness(noise), abs=0.1
+    )
     assert LoudnessMeter(48000, 2).integrated() is None
 
 
-def test_loudness_of_the_standards_reference() -> None:
-    # EBU Tech 3341, case 1: a stereo 1 kHz sine of -23 dBFS is -23 LUFS.
-    time = np.arange(48000 * 5) / 48000
-    sine = 10 ** (-23 / 20) * np.sin(2 * np.pi * 1000 * time)
-    meter = LoudnessMeter(48000, 2)
-    meter.add(np.stack([sine, sine], axis=1))
-    assert meter.integrated() == pytest.approx(-23, abs=0.1)
+@pytest.mark.parametrize("rate", [8000, 11025, 44100, 96000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_weighting_of_spectra_equals_filtering(rate: int, channels: int) -> None:
+    rng = np.random.default_rng(rate)
+    time = np.arange(rate * 6) / rate
+    reference = pyloudnorm.Meter(rate, filter_class="DeMan")  # of BS.1770 to the digit, for any rate
+    sounds = {
+        "noise": rng.normal(size=(len(time), channels)) * [0.1, 0.01][:channels],
+        "bass drum": np.sin(2 * np.pi * 50 * time[:, None]) * np.exp(-12 * (time % 0.5))[:, None],
+        "offset": 0.05 + 0.1 * rng.normal(size=(len(time), 1)),
+        "steps": rng.normal(size=(len(time), 1)) * np.repeat([0.001, 0.1, 0.02], 2 * rate)[:, None],
+    } | {
+        f"{pitch} Hz": 0.3 * np.sin(2 * np.pi * pitch * time)[:, None] for pitch in (28, 45, 100, 1000, 3000)
+    }
+    for name, sound in sounds.items():
+        sound = np.repeat(sound, channels // sound.shape[1], axis=1)
+        found = meter_of(sound.astype(np.float32), rate).integrated()
+        assert found == pytest.approx(reference.integrated_loudness(sound), abs=0.05), name
+
+
+@pytest.mark.parametrize(
+    ("case", "parts"),
+    [
+        (1, [(-23, 10)]),
+        (2, [(-33, 10)]),
+        (3, [(-36, 5), (-23, 30), (-36, 5)]),
+        (4, [(-72, 5), (-36, 5), (-23, 30), (-36, 5), (-72, 5)]),
+        (5, [(-26, 20), (-20, 20.1), (-26, 20)]),
+    ],
+)
+def test_loudness_of_the_standards_signals(case: int, parts: list[tuple[float, float]]) -> None:
+    # EBU Tech 3341, table 1: a stereo 1 kHz sine in parts of a level in dBFS and seconds.
+    tone = np.concatenate([sine(1000, level, seconds) for level, seconds in parts])
+    found = meter_of(np.stack([tone, tone], axis=1), 48000).integrated()
+    assert found == pytest.approx(-33 if case == 2 else -23, abs=0.1)
+
+
+def test_loudness_needs_four_tenths_of_a_second() -> None:
+    assert meter_of(sine(1000, -20, 0.39)[:, None], 48000).integrated() is None
+    assert meter_of(sine(1000, -20, 0.4)[:, None], 48000).integrated() == pytest.approx(-23, abs=0.1)
+
+
+def test_loudness_of_absurd_samples_is_not_told() -> None:
+    meter = meter_of(1e30 * np.random.default_rng(0).normal(size=(48000, 2)), 48000)
+    assert meter.integrated() is None
 
 
 def test_width() -> None:

@@ -9,6 +9,7 @@ reported. A key signature of C major is taken as truth only where every file of 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import sys
@@ -28,8 +29,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from assistant.audio.decode import open_audio
 from assistant.audio.formats import Content
 from assistant.audio.key import PITCHES, key_of_profile
-from assistant.audio.listening import GROUPS
+from assistant.audio.listening import GROUPS, Patches
 from assistant.audio.measure import Measurer
+from assistant.audio.musicnn import TAGS
 from assistant.audio.render import open_midi
 from assistant.symbolic.compose import GENRES, compose, write_midi
 from tests.bench.results import save, table
@@ -47,6 +49,11 @@ WORDS = {
     "guitar": ("guitar", "banjo", "dulcimer"),
     "flute": ("flute", "piccolo", "recorder", "whistle", "ocarina"),
 }
+AGAINST = {
+    "mellow": ("disco", "hiphop", "metal", "rock"),
+    "danceable": ("blues", "classical", "country", "jazz", "metal", "rock"),
+}
+"""Genres of which no clip should be called so."""
 
 
 @dataclass
@@ -166,21 +173,25 @@ def key_verdict(found: str | None, true: str) -> str:
     return "fifth" if step in (5, 7) else "wrong"
 
 
-def measured(pieces: list[Piece], measure: Callable[[Path], dict[str, Any]]) -> tuple[float, Counter[str]]:
-    """CPU seconds, and verdicts counted as "what source verdict"."""
-    measure(pieces[0].wav)  # imports and first calls are not counted
-    counts: Counter[str] = Counter()
-    seconds = 0.0
+def measured(
+    pieces: list[Piece], *measures: Callable[[Path], dict[str, Any]]
+) -> list[tuple[float, Counter[str]]]:
+    """By each measure in turn: CPU seconds, and verdicts counted as "what source verdict"."""
+    for measure in measures:
+        measure(pieces[0].wav)  # imports and first calls are not counted
+    seconds = [0.0] * len(measures)
+    counts: list[Counter[str]] = [Counter() for _measure in measures]
     for piece in pieces:
-        start = time.process_time()
-        found = measure(piece.wav)
-        seconds += time.process_time() - start
-        for source in (piece.source, "all"):
-            if piece.bpm is not None:
-                counts[f"tempo {source} {tempo_verdict(found.get('bpm'), piece.bpm)}"] += 1
-            if piece.key is not None:
-                counts[f"key {source} {key_verdict(found.get('key'), piece.key)}"] += 1
-    return seconds, counts
+        for place, measure in enumerate(measures):
+            start = time.process_time()
+            found = measure(piece.wav)
+            seconds[place] += time.process_time() - start
+            for source in (piece.source, "all"):
+                if piece.bpm is not None:
+                    counts[place][f"tempo {source} {tempo_verdict(found.get('bpm'), piece.bpm)}"] += 1
+                if piece.key is not None:
+                    counts[place][f"key {source} {key_verdict(found.get('key'), piece.key)}"] += 1
+    return list(zip(seconds, counts, strict=True))
 
 
 def four_minutes(pieces: list[Piece], folder: Path) -> Path:
@@ -255,6 +266,37 @@ def listening(pieces: list[Piece]) -> tuple[str, float]:
     return table(headers, rows), seconds / max(1, len(pieces) - 1)
 
 
+def moods() -> str:
+    """How often likely moods contradict the genre, on the half that chose the thresholds and on the other."""
+    halves: tuple[list[tuple[str, dict[str, float]]], ...] = ([], [])
+    for path in sorted(SHARED.glob("genres/*/*.flac")):
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        patches = Patches(rate)
+        patches.add(samples.mean(axis=1))
+        means = patches.tags()
+        levels = {
+            word: max(float(means[model][TAGS[model].index(tag)]) for tag in tags)
+            for word, (model, tags, _threshold, _confidence) in GROUPS["likely_moods"].items()
+        }
+        half = hashlib.sha256(path.name.encode()).digest()[0] % 2
+        halves[half].append((path.parent.name, levels))
+    rows: list[list[object]] = []
+    for word, (_model, _tags, chosen, _confidence) in GROUPS["likely_moods"].items():
+        for threshold in (0.1, 0.2, 0.3, 0.4):
+            cells = []
+            for clips in halves:
+                said = [genre for genre, levels in clips if levels[word] >= threshold]
+                cells.append(f"{len(said)}, {sum(genre in AGAINST[word] for genre in said)} contradicted")
+            rows.append([word, f"**{threshold}**" if threshold == chosen else threshold, *cells])
+    headers = [
+        "word",
+        "threshold",
+        f"said of {len(halves[0])} clips (chosen on)",
+        f"of {len(halves[1])} others",
+    ]
+    return table(headers, rows)
+
+
 def main() -> None:
     """Run everything and print it."""
     with tempfile.TemporaryDirectory() as name:
@@ -262,8 +304,7 @@ def main() -> None:
         pieces = [
             rendered(source, midi, folder, number) for number, (source, midi) in enumerate(sources(folder))
         ]
-        seconds, ours = measured(pieces, by_ours)
-        their_seconds, theirs = measured(pieces, by_librosa)
+        (seconds, ours), (their_seconds, theirs) = measured(pieces, by_ours, by_librosa)
         heard, heard_seconds = listening(pieces)
         long = four_minutes(pieces, folder)
         long_seconds, their_long = cpu_seconds(by_ours, long), cpu_seconds(by_librosa, long)
@@ -288,6 +329,8 @@ def main() -> None:
         + accuracy(ours, theirs)
         + "\nWhat the networks probably hear (a voice is never there in a rendering):\n\n"
         + heard
+        + "\nMoods against the genre of clips: the half that chose the bold threshold, and the other:\n\n"
+        + moods()
     )
     print(text)
     if "--write" in sys.argv:
