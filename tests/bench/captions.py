@@ -40,7 +40,8 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NU
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 SECONDS = 60
 RATE = 44100
-SEEDS = (11, 12, 13, 14)
+SEEDS = (12, 14, *range(401, 409))
+"""Of the composed pieces; nothing was tuned on them."""
 SOURCES = {"nottingham": 30, "pop909": 24, "irealva": 20}
 WORDS = {
     "piano": ("piano", "clavinet"),
@@ -74,8 +75,7 @@ def sources(folder: Path) -> list[tuple[str, Path]]:
         for seed in SEEDS:
             path = folder / f"{genre}-{seed}.mid"
             write_midi(compose(genre, seed, 60), path)
-            if seed % 2 == 0:
-                found.append(("composed", path))
+            found.append(("composed", path))
     chance = random.Random(5)
     for source, number in SOURCES.items():
         files = sorted(path for path in SHARED.glob(f"midi/{source}/**/*.mid*"))
