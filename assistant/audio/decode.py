@@ -58,7 +58,7 @@ class Sound:
     declared: float | None
     """Seconds that the file says it has; None where it does not say."""
     blocks: Callable[[], Iterator[Samples]]
-    """Starts from the beginning; gives float32 arrays [frames, channels]."""
+    """Starts from the beginning; gives float32 arrays [frames, channels], of either order in memory."""
     training_ready: bool = False
     """Whether the file is itself 44.1 kHz PCM_16 WAV of one or two channels."""
 
@@ -266,7 +266,7 @@ def _drain(resampler: Any, fifo: Any) -> None:
 
 def _array(frame: Any, channels: int) -> Samples:
     array: Samples = frame.to_ndarray()
-    return array.reshape(-1, channels) if channels > 2 else np.ascontiguousarray(array.T)
+    return array.reshape(-1, channels) if channels > 2 else array.T
 
 
 class Unreadable(MusicHelperError):
