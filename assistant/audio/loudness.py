@@ -3,44 +3,65 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from typing import Any
 
 import numpy as np
 
+from assistant.audio.channels import planes
+
 _ABSOLUTE_GATE = -70.0
 _RELATIVE_GATE = -10.0
+
+
+_ROW = 64  # samples that are filtered by one product
+_FORGOTTEN = 1e-9
+
+Array = np.ndarray[Any, Any]
 
 
 class LoudnessMeter:
     """Add blocks [frames, channels] of one or two channels; ask for the loudness at the end."""
 
     def __init__(self, rate: int, channels: int) -> None:
-        from scipy.signal import sosfilt
-
-        self._filter = sosfilt
-        self._sections = _k_weighting(rate)
-        self._state = np.zeros((2, 2, channels))
+        self._filter = _RowFilter(_k_weighting(rate), channels)
         self._step = round(rate * 0.1)
-        self._rest = np.zeros((0, channels))
-        self._energies: list[np.ndarray[Any, Any]] = []
+        self._waiting = np.zeros((channels, 0), np.float32)  # less than a row
+        self._rest = np.zeros((channels, 0), np.float32)  # filtered, less than a step
+        self._energies: list[Array] = []
         self.peak = 0.0
         """The largest sample so far."""
 
-    def add(self, block: np.ndarray[Any, Any]) -> None:
+    def add(self, block: Array) -> None:
         """Take in the next frames."""
         if not len(block):
             return
-        self.peak = max(self.peak, float(np.abs(block).max()))
-        filtered, self._state = self._filter(self._sections, block, axis=0, zi=self._state)
-        if len(self._rest):
-            filtered = np.concatenate([self._rest, filtered])
-        whole = len(filtered) // self._step * self._step
-        steps = filtered[:whole].reshape(-1, self._step * filtered.shape[1])
-        self._energies.append(np.einsum("ij,ij->i", steps, steps) / self._step)
-        self._rest = filtered[whole:].copy()
+        self.peak = max(self.peak, float(block.max()), -float(block.min()))
+        samples = np.asarray(planes(block), np.float32)
+        if self._waiting.size:
+            samples = np.concatenate([self._waiting, samples], axis=1)
+        whole = samples.shape[1] // _ROW * _ROW
+        filtered = np.concatenate([self._rest, self._filter(samples[:, :whole])], axis=1)
+        self._waiting = samples[:, whole:].copy()
+        energies, self._rest = self._measured(filtered)
+        self._energies.append(energies)
 
-    def _gating_blocks(self) -> np.ndarray[Any, Any]:
-        steps = np.concatenate(self._energies) if self._energies else np.zeros(0)
+    def _measured(self, filtered: Array) -> tuple[Array, Array]:
+        """The mean squares of whole steps, summed over the channels, and what is left behind them."""
+        count = filtered.shape[1] // self._step
+        steps = filtered[:, : count * self._step].reshape(len(filtered), count, self._step)
+        energies = np.einsum("cij,cij->i", steps, steps).astype(np.float64) / self._step
+        return energies, filtered[:, count * self._step :].copy()
+
+    def _steps(self) -> Array:
+        waiting = self._waiting.shape[1]
+        row = np.pad(self._waiting, ((0, 0), (0, _ROW - waiting)))
+        last = copy(self._filter)(row)[:, :waiting]
+        energies, _rest = self._measured(np.concatenate([self._rest, last], axis=1))
+        return np.concatenate([*self._energies, energies])
+
+    def _gating_blocks(self) -> Array:
+        steps = self._steps()
         if len(steps) < 4:
             return np.zeros(0)
         return np.convolve(steps, np.full(4, 0.25), "valid")  # 400 ms blocks, 75 % overlap
@@ -56,7 +77,7 @@ class LoudnessMeter:
 
     def spread(self) -> float | None:
         """The difference between loud and quiet passages in LU: 95th less 10th percentile of 3 s windows."""
-        steps = np.concatenate(self._energies) if self._energies else np.zeros(0)
+        steps = self._steps()
         if len(steps) < 60:
             return None
         windows = np.convolve(steps, np.full(30, 1 / 30), "valid")[::10]
@@ -66,6 +87,47 @@ class LoudnessMeter:
         windows = windows[windows > windows.mean() * 10**-2.0]
         low, high = np.percentile(windows, [10, 95])
         return _lufs(float(high)) - _lufs(float(low))
+
+
+class _RowFilter:
+    """A recursive filter as matrix products over rows of samples: several times as fast as one by one.
+
+    From the state s before a row x come the output x @ forced + s @ free and the state behind it,
+    x @ entering + s @ passing.
+    """
+
+    def __init__(self, sections: Array, channels: int) -> None:
+        from scipy.signal import sosfilt
+
+        size = 2 * len(sections)
+        forced, after = sosfilt(sections, np.eye(_ROW), zi=np.zeros((len(sections), _ROW, 2)))
+        self._forced, self._entering = forced.astype(np.float32), _states(after).astype(np.float32)
+        alone = np.eye(size).reshape(size, -1, 2).transpose(1, 0, 2)
+        free, after = sosfilt(sections, np.zeros((size, _ROW)), zi=alone)
+        self._free = free.astype(np.float32)
+        self._passing = [_states(after)]  # of one row, two, four and so on
+        while np.abs(self._passing[-1]).max() > _FORGOTTEN:
+            self._passing.append(self._passing[-1] @ self._passing[-1])
+        self._state = np.zeros((channels, 1, size))
+
+    def __call__(self, samples: Array) -> Array:
+        """The output for samples [channels, whole rows]."""
+        rows = samples.reshape(len(samples), samples.shape[1] // _ROW, _ROW)
+        states = np.concatenate([self._state, rows @ self._entering], axis=1)
+        reach = 1
+        for passing in self._passing:  # prefix sums by doubling (Hillis and Steele 1986)
+            if reach >= states.shape[1]:
+                break
+            states[:, reach:] += states[:, :-reach] @ passing
+            reach *= 2
+        self._state = states[:, -1:]
+        output: Array = rows @ self._forced
+        output += states[:, :-1].astype(np.float32) @ self._free
+        return output.reshape(samples.shape)
+
+
+def _states(after: Array) -> Array:
+    return after.transpose(1, 0, 2).reshape(after.shape[1], -1)
 
 
 def _energy(lufs: float) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from assistant.audio.channels import planes
 from assistant.audio.fingerprint import fingerprint
 from assistant.audio.key import key_of_profile, pitch_classes
 from assistant.audio.loudness import LoudnessMeter
@@ -45,14 +46,16 @@ class Measurer:
     def add(self, block: Array) -> None:
         """Take in the next frames."""
         self._meter.add(block)
-        block = np.asarray(block, np.float32)
-        mono = block @ np.full(block.shape[1], 1 / block.shape[1], np.float32)  # faster than mean()
-        if block.shape[1] == 2:
-            self._difference += float(np.square(block[:, 0] - block[:, 1], dtype=np.float64).sum())
-            self._sum += float(np.square(block[:, 0] + block[:, 1], dtype=np.float64).sum())
+        channels = planes(np.asarray(block, np.float32))
+        mono = channels[0]
+        if len(channels) == 2:
+            both, difference = channels[0] + channels[1], channels[0] - channels[1]
+            self._sum += float(np.dot(both, both))
+            self._difference += float(np.dot(difference, difference))
+            mono = np.multiply(both, np.float32(0.5), out=both)
         low, high = self._first - self.frames, self._last - self.frames
         if high > 0 and low < len(block):
-            self._excerpt.append(mono[max(0, low) : high])
+            self._excerpt.append(mono[max(0, low) : high].copy())
         if self._patches is not None:
             self._patches.add(mono)
         self.frames += len(block)
