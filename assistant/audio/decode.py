@@ -24,7 +24,7 @@ from assistant.i18n import _
 
 Samples = np.ndarray[Any, np.dtype[np.float32]]
 
-BLOCK_FRAMES = 1 << 16
+BLOCK_FRAMES = 1 << 18
 _MAX_CHANNELS = 64
 
 # Demuxers whose duration is written in the file; the others' is a guess from the bit rate.
@@ -225,19 +225,24 @@ def _gathered(frames: Iterator[Any], layout: str, rate: int, channels: int) -> I
     source: Any = None
     for frame in frames:
         frame.pts = None  # a jump in the clock is not a reason to fill in silence
-        if resampler is None and (fifo.samples_written or _kind(frame) == wanted):
+        # PyAV's queue refuses another format or rate, but reads planes that are not there.
+        fits = (
+            resampler is None
+            and frame.layout.nb_channels == channels
+            and (fifo.samples_written > 0 or _kind(frame) == wanted)
+        )
+        if fits:
             try:
                 fifo.write(frame)
             except ValueError:
                 fits = False
-            else:
-                fits = True
-        else:
-            fits = False
         if not fits:
             given = _kind(frame)
             if given != source:  # the first, or the stream changed on the way
                 _drain(resampler, fifo)
+                if fifo.samples:
+                    yield _array(fifo.read(0), channels)
+                fifo = av.AudioFifo()  # it takes frames of one clock only, and a resampler has its own
                 resampler, source = av.AudioResampler(*wanted), given
             for converted in resampler.resample(frame):
                 converted.pts = None
