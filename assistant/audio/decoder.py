@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
+import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -48,6 +49,7 @@ _MOST_GAIN = 10 ** (24 / 20)
 _MOST_BYTES = (1 << 32) - (1 << 16)  # of a WAV
 _MOST_KEPT = 256 << 20  # bytes of samples: 12 minutes
 _RENDERED = (Content.MIDI, Content.TRACKER)
+_LOUD = 0.9  # from here on, more may come that is too loud
 _OVERSHOOT = 10 ** (1 / 20)  # what decoders overshoot and players cut off; more is turned down
 
 
@@ -285,7 +287,7 @@ def _read(
 ) -> tuple[Measurer | Peak, int, _Kept]:
     """Read the stream once, and write it where there is a target: the measurements, and frames read.
 
-    Samples are remembered with `keeping`, and once they are loud enough that more may be too loud.
+    Samples are remembered with `keeping`, and once they are so loud that more may be too loud.
     """
     measurer = Measurer(RATE, sound.channels, sound.declared, listen=listen) if measuring else Peak()
     kept = _Kept()
@@ -296,7 +298,7 @@ def _read(
                 raise too_long(frames / sound.rate, limit)
             _check_size(sound, frames / sound.rate, target)
             measurer.add(block)
-            if keeping or (target is not None and measurer.peak > 1):
+            if keeping or (target is not None and measurer.peak > _LOUD):
                 kept.add(block)
             else:
                 kept.passed += 1
@@ -326,7 +328,8 @@ def _at_rate(sound: Sound) -> Iterator[tuple[np.ndarray[Any, Any], int]]:
     frames = 0
     for block in sound.blocks():
         frames += len(block)
-        if not np.isfinite(block).all():
+        flat = block.reshape(-1, order="A")
+        if not math.isfinite(np.dot(flat, flat)):  # quicker than to ask of each; a large sum is no harm
             block = np.nan_to_num(block, posinf=1.0, neginf=-1.0)
         yield (block if resampler is None else resampler.resample_chunk(interleaved(block))), frames
     if resampler is not None:
