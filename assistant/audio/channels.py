@@ -1,13 +1,14 @@
-"""Surround mixed down to stereo, by the names of the loudspeakers."""
+"""Channels in memory: side by side or one after the other, and surround mixed down to stereo."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 Samples = np.ndarray[Any, np.dtype[np.float32]]
+Array = np.ndarray[Any, Any]
 
 _HALF_POWER = 0.7071
 # Where a file does not say which channel is which: the order that WAV has for that number.
@@ -34,6 +35,24 @@ _SHARES = {
     "TFC": (0.5, 0.5),
     "TBC": (0.5, 0.5),
 }
+
+
+def interleaved(block: Array) -> Array:
+    """The same [frames, channels] with the samples of a frame side by side, as files have them."""
+    return block if block.flags.c_contiguous else _column_by_column(block)
+
+
+def planes(block: Array) -> Array:
+    """[frames, channels] as [channels, frames], each channel in one piece."""
+    return block.T if block.flags.f_contiguous else _column_by_column(block, order="F").T
+
+
+def _column_by_column(block: Array, order: Literal["C", "F"] = "C") -> Array:
+    # numpy copies across the short axis ten times slower.
+    copy = np.empty(block.shape, block.dtype, order)
+    for channel in range(block.shape[1]):
+        copy[:, channel] = block[:, channel]
+    return copy
 
 
 def mixing(names: Sequence[str]) -> Samples:

@@ -24,7 +24,7 @@ from assistant.i18n import _
 
 Samples = np.ndarray[Any, np.dtype[np.float32]]
 
-BLOCK_FRAMES = 1 << 16
+BLOCK_FRAMES = 1 << 18
 _MAX_CHANNELS = 64
 
 # Demuxers whose duration is written in the file; the others' is a guess from the bit rate.
@@ -58,7 +58,7 @@ class Sound:
     declared: float | None
     """Seconds that the file says it has; None where it does not say."""
     blocks: Callable[[], Iterator[Samples]]
-    """Starts from the beginning; gives float32 arrays [frames, channels]."""
+    """Starts from the beginning; gives float32 arrays [frames, channels], of either order in memory."""
     training_ready: bool = False
     """Whether the file is itself 44.1 kHz PCM_16 WAV of one or two channels."""
 
@@ -233,19 +233,24 @@ def _gathered(frames: Iterator[Any], layout: str, rate: int, channels: int) -> I
     source: Any = None
     for frame in frames:
         frame.pts = None  # a jump in the clock is not a reason to fill in silence
-        if resampler is None and (fifo.samples_written or _kind(frame) == wanted):
+        # PyAV's queue refuses another format or rate, but reads planes that are not there.
+        fits = (
+            resampler is None
+            and frame.layout.nb_channels == channels
+            and (fifo.samples_written > 0 or _kind(frame) == wanted)
+        )
+        if fits:
             try:
                 fifo.write(frame)
             except ValueError:
                 fits = False
-            else:
-                fits = True
-        else:
-            fits = False
         if not fits:
             given = _kind(frame)
             if given != source:  # the first, or the stream changed on the way
                 _drain(resampler, fifo)
+                if fifo.samples:
+                    yield _array(fifo.read(0), channels)
+                fifo = av.AudioFifo()  # it takes frames of one clock only, and a resampler has its own
                 resampler, source = av.AudioResampler(*wanted), given
             for converted in resampler.resample(frame):
                 converted.pts = None
@@ -274,7 +279,7 @@ def _drain(resampler: Any, fifo: Any) -> None:
 
 def _array(frame: Any, channels: int) -> Samples:
     array: Samples = frame.to_ndarray()
-    return array.reshape(-1, channels) if channels > 2 else np.ascontiguousarray(array.T)
+    return array.reshape(-1, channels) if channels > 2 else array.T
 
 
 class Unreadable(MusicHelperError):

@@ -23,7 +23,7 @@ _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
 # Blocks of samples are as large as what malloc gives back to the system at once, only to ask for it again.
-_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(128 << 20)}
 _WAV_BYTES_PER_MINUTE = 60 * 44100 * 4
 _MOST_WORKERS = 32
 _LITTLE_SPACE = 4 << 20

@@ -1,20 +1,19 @@
-"""Integrated loudness after ITU-R BS.1770-4, from a stream of blocks of any length.
-
-The K-weighting is applied to power spectra of overlapping frames in place of filtering each sample, which
-takes a quarter of the time: only energies are asked for.
-"""
+"""Integrated loudness after ITU-R BS.1770-4, from a stream of blocks of any length."""
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from copy import copy
 from typing import Any
 
 import numpy as np
 
+from assistant.audio.channels import planes
+
 _ABSOLUTE_GATE = -70.0
 _RELATIVE_GATE = -10.0
-_FADE = 0.22  # of a step, over which neighbouring frames overlap
+_ROW = 64  # samples that are filtered by one product
+_FORGOTTEN = 1e-9
 
 Array = np.ndarray[Any, Any]
 
@@ -23,12 +22,10 @@ class LoudnessMeter:
     """Add blocks [frames, channels] of one or two channels; ask for the loudness at the end."""
 
     def __init__(self, rate: int, channels: int) -> None:
-        self._stereo = channels == 2
+        self._filter = _RowFilter(_k_weighting(rate), channels)
         self._step = round(rate * 0.1)
-        self._window, self._weights = _analysis(rate, self._step, self._stereo)
-        self._after = (len(self._window) - self._step) // 2  # samples of a frame behind its step
-        before = len(self._window) - self._step - self._after + 1
-        self._rest = np.zeros(before, np.complex64 if self._stereo else np.float32)
+        self._waiting = np.zeros((channels, 0), np.float32)  # less than a row
+        self._rest = np.zeros((channels, 0), np.float32)  # filtered, less than a step
         self._energies: list[Array] = []
         self.peak = 0.0
         """The largest sample so far."""
@@ -38,33 +35,31 @@ class LoudnessMeter:
         if not len(block):
             return
         self.peak = max(self.peak, float(block.max()), -float(block.min()))
-        samples = np.ascontiguousarray(block, np.float32)
-        if self._stereo:  # left and right as real and imaginary parts: one transform has the energy of both
-            samples = samples.view(np.complex64)
-        samples = np.concatenate([self._rest, samples[:, 0]])
-        energies = self._energies_of(samples)
+        samples = np.asarray(planes(block), np.float32)
+        if self._waiting.size:
+            samples = np.concatenate([self._waiting, samples], axis=1)
+        whole = samples.shape[1] // _ROW * _ROW
+        filtered = np.concatenate([self._rest, self._filter(samples[:, :whole])], axis=1)
+        self._waiting = samples[:, whole:].copy()
+        energies, self._rest = self._measured(filtered)
         self._energies.append(energies)
-        self._rest = samples[len(energies) * self._step :].copy()
 
-    def _energies_of(self, samples: Array) -> Array:
-        """The mean weighted squares of the steps that are whole, from one sample before the first frame."""
-        from scipy.fft import fft, rfft
-
-        if len(samples) <= len(self._window):
-            return np.zeros(0, np.float32)
-        # The difference keeps offsets and rumble, which the weights all but remove, from leaking.
-        rises = samples[1:] - samples[:-1]
-        frames = np.lib.stride_tricks.sliding_window_view(rises, len(self._window))[:: self._step]
-        parts = (fft if self._stereo else rfft)(frames * self._window, axis=1).view(np.float32)
-        with np.errstate(over="ignore", invalid="ignore"):  # a float file may hold anything
-            energies: Array = np.square(parts, out=parts) @ self._weights
-        return energies
+    def _measured(self, filtered: Array) -> tuple[Array, Array]:
+        """The mean squares of whole steps, summed over the channels, and what is left behind them."""
+        count = filtered.shape[1] // self._step
+        steps = filtered[:, : count * self._step].reshape(len(filtered), count, self._step)
+        with np.errstate(over="ignore", invalid="ignore"):
+            energies = np.einsum("cij,cij->i", steps, steps).astype(np.float64) / self._step
+        return energies, filtered[:, count * self._step :].copy()
 
     def _steps(self) -> Array:
-        """The mean weighted squares of 100 ms each, as far as they are numbers."""
-        last = self._energies_of(np.pad(self._rest, (0, self._after), "edge"))
-        steps = np.concatenate([*self._energies, last])
-        finite: Array = steps[np.isfinite(steps)].astype(np.float64)
+        """The mean squares of 100 ms each, as far as they are numbers: a float file may hold anything."""
+        waiting = self._waiting.shape[1]
+        row = np.pad(self._waiting, ((0, 0), (0, _ROW - waiting)))
+        last = copy(self._filter)(row)[:, :waiting]
+        energies, _rest = self._measured(np.concatenate([self._rest, last], axis=1))
+        steps = np.concatenate([*self._energies, energies])
+        finite: Array = steps[np.isfinite(steps)]
         return finite
 
     def _gating_blocks(self) -> Array:
@@ -96,41 +91,62 @@ class LoudnessMeter:
         return _lufs(float(high)) - _lufs(float(low))
 
 
+class _RowFilter:
+    """A recursive filter as matrix products over rows of samples: several times as fast as one by one.
+
+    From the state s before a row x come the output x @ forced + s @ free and the state behind it,
+    x @ entering + s @ passing.
+    """
+
+    def __init__(self, sections: Array, channels: int) -> None:
+        size = 2 * len(sections)
+        forced, entering = _filtered(sections, np.eye(_ROW), np.zeros((_ROW, size)))
+        self._forced, self._entering = forced.astype(np.float32), entering.astype(np.float32)
+        free, passing = _filtered(sections, np.zeros((size, _ROW)), np.eye(size))
+        self._free = free.astype(np.float32)
+        self._passing = [passing]  # of one row, two, four and so on
+        while np.abs(self._passing[-1]).max() > _FORGOTTEN:
+            self._passing.append(self._passing[-1] @ self._passing[-1])
+        self._state = np.zeros((channels, 1, size))
+
+    def __call__(self, samples: Array) -> Array:
+        """The output for samples [channels, whole rows]."""
+        rows = samples.reshape(len(samples), samples.shape[1] // _ROW, _ROW)
+        states = np.concatenate([self._state, rows @ self._entering], axis=1)
+        reach = 1
+        for passing in self._passing:  # prefix sums by doubling (Hillis and Steele 1986)
+            if reach >= states.shape[1]:
+                break
+            states[:, reach:] += states[:, :-reach] @ passing
+            reach *= 2
+        self._state = states[:, -1:]
+        output: Array = rows @ self._forced
+        output += states[:, :-1].astype(np.float32) @ self._free
+        return output.reshape(samples.shape)
+
+
+def _filtered(sections: Array, rows: Array, states: Array) -> tuple[Array, Array]:
+    """Rows [n, samples] through second-order sections, and the states [n, 2 * sections] behind them.
+
+    In the transposed direct form II, whose states scipy and others keep too.
+    """
+    output, after = rows.copy(), states.copy()
+    for number, (b0, b1, b2, _one, a1, a2) in enumerate(sections):
+        first, second = after[:, 2 * number], after[:, 2 * number + 1]
+        for place in range(output.shape[1]):
+            given = output[:, place].copy()
+            output[:, place] = made = b0 * given + first
+            first[:] = b1 * given - a1 * made + second
+            second[:] = b2 * given - a2 * made
+    return output, after
+
+
 def _energy(lufs: float) -> float:
     return float(10.0 ** ((lufs + 0.691) / 10))
 
 
 def _lufs(energy: float) -> float:
     return -0.691 + 10 * math.log10(energy)
-
-
-@lru_cache(maxsize=4)
-def _analysis(rate: int, step: int, stereo: bool) -> tuple[Array, Array]:
-    """The window of a frame, and what the squared parts of its spectrum are weighed with.
-
-    The squares of overlapping windows add up to one. The weights are the power response of the K-weighting
-    over that of the difference that was taken before. Their transform is divided by the autocorrelation of
-    the window, so that the mean energy is not biased by the window's smoothing (the lag window of Blackman
-    and Tukey 1958, "The Measurement of Power Spectra").
-    """
-    from scipy.fft import next_fast_len
-
-    length = next_fast_len(round(step * (1 + _FADE)), real=True)
-    fade = np.sin(np.pi / 2 * (np.arange(length - step) + 0.5) / (length - step))
-    window = np.concatenate([fade, np.ones(2 * step - length), fade[::-1]])
-    size = 1 << (4 * length).bit_length()
-    delay = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
-    response = np.ones(len(delay))
-    for section in _k_weighting(rate):
-        response *= np.abs(np.polyval(section[2::-1], delay) / np.polyval(section[:2:-1], delay)) ** 2
-    response[1:] /= np.abs(1 - delay[1:]) ** 2
-    lags = np.arange(length // 2 + 1)
-    overlap = np.fft.irfft(np.abs(np.fft.rfft(window, size)) ** 2)[lags]
-    smooth = np.fft.irfft(response)[lags] / overlap
-    weights = np.fft.hfft(smooth, length)
-    if not stereo:
-        weights = weights[: length // 2 + 1] * np.where(lags * 2 % length == 0, 1, 2)
-    return window.astype(np.float32), np.repeat(weights / length, 2).astype(np.float32)
 
 
 def _k_weighting(rate: int) -> Array:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from assistant.audio.channels import planes
 from assistant.audio.fingerprint import fingerprint
 from assistant.audio.key import key_of_profile, pitch_classes
 from assistant.audio.loudness import LoudnessMeter
@@ -39,20 +40,22 @@ class Measurer:
         self._patches = _patches(rate) if listen else None
         self._samples = np.zeros(0, np.float32)
         self._spectra: Array | None = None
-        self._energy = self._middle = 0.0
+        self._difference = self._sum = 0.0
         self.frames = 0
 
     def add(self, block: Array) -> None:
         """Take in the next frames."""
         self._meter.add(block)
-        block = np.asarray(block, np.float32)
-        mono = block @ np.full(block.shape[1], 1 / block.shape[1], np.float32)  # faster than mean()
-        if block.shape[1] == 2:
-            self._energy += float(np.vdot(block, block))
-            self._middle += 2 * float(mono @ mono)
+        channels = planes(np.asarray(block, np.float32))
+        mono = channels[0]
+        if len(channels) == 2:
+            both, difference = channels[0] + channels[1], channels[0] - channels[1]
+            self._sum += float(np.dot(both, both))
+            self._difference += float(np.dot(difference, difference))
+            mono = np.multiply(both, np.float32(0.5), out=both)
         low, high = self._first - self.frames, self._last - self.frames
         if high > 0 and low < len(block):
-            self._excerpt.append(mono[max(0, low) : high])
+            self._excerpt.append(mono[max(0, low) : high].copy())
         if self._patches is not None:
             self._patches.add(mono)
         self.frames += len(block)
@@ -76,8 +79,8 @@ class Measurer:
             facts["loudness"] = _of_sound(round(loudness + change, 2))
         if spread is not None:
             facts["spread"] = _of_sound(round(spread, 2))
-        if 0 < self._energy < math.inf:
-            facts["width"] = _of_sound(round(max(0.0, 1 - self._middle / self._energy), 3))
+        if 0 < self._sum + self._difference < math.inf:
+            facts["width"] = _of_sound(round(self._difference / (self._sum + self._difference), 3))
         spectra = self._spectrogram()
         if len(spectra):
             facts |= _rhythm_and_colour(spectra)

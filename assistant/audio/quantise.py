@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from assistant.audio.channels import interleaved
+
 Array = np.ndarray[Any, Any]
 
 _TABLE = 1 << 20
@@ -30,8 +32,9 @@ class Quantiser:
         self._random = np.random.default_rng(seed)
 
     def __call__(self, block: Array, gain: float = 1.0) -> Array:
-        """The block times `gain` as int16."""
-        flat = np.multiply(block, np.float32(gain * 32768)).reshape(-1)
+        """The block times `gain` as int16, the samples of a frame side by side."""
+        scaled = np.multiply(block, np.float32(gain * 32768), order="A")
+        flat = scaled.reshape(-1, order="A")
         if not _whole(flat):
             quiet = _silence(block)
             noise = _noise()
@@ -40,10 +43,10 @@ class Quantiser:
                 offset = int(self._random.integers(0, _TABLE - len(part)))
                 part += noise[offset : offset + len(part)]
             if quiet is not None:
-                flat.reshape(block.shape)[quiet] = 0
+                scaled[quiet] = 0
             np.rint(flat, out=flat)
         np.clip(flat, -32768, 32767, out=flat)
-        return flat.astype(np.int16).reshape(block.shape)
+        return interleaved(scaled.astype(np.int16))
 
 
 def content_seed(path: Path) -> int:
@@ -71,7 +74,7 @@ def _silence(block: Array) -> Array | None:
     """A mask of the samples in runs of silence of their channel; None where there are none."""
     if block.all():
         return None
-    mask = np.zeros(block.shape, bool)
+    mask = np.zeros_like(block, bool)
     for channel, quiet in zip(block.T, mask.T, strict=True):
         edges = np.flatnonzero(np.diff(channel == 0, prepend=False, append=False))
         starts, ends = edges[0::2], edges[1::2]

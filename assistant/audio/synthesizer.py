@@ -69,7 +69,7 @@ class Mix:
                 side[: len(here)] += np.float32(gain) * here
         rest = {place: line[self._frames :] for place, line in self._lines.items()}
         self._lines = {place: line.copy() for place, line in rest.items() if line.any()}
-        return np.ascontiguousarray(sides.T)
+        return sides.T
 
 
 class Synthesizer:

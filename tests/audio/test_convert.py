@@ -99,6 +99,34 @@ def test_a_training_ready_wav_is_only_measured(decoders: Decoders, tmp_path: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav"]
 
 
+def test_a_stream_that_changes_on_its_way(decoders: Decoders, tmp_path: Path) -> None:
+    low = write(tmp_path / "low.mp3", tone(2.0, 22050, 1), 22050)
+    high = write(tmp_path / "high.mp3", np.repeat(tone(2.0, channels=1), 2, axis=1))
+    for first, second in ((low, high), (high, low)):
+        path = tmp_path / "both.mp3"
+        path.write_bytes(first.read_bytes() + second.read_bytes())
+        converted, samples = convert(decoders, path)
+        assert converted.duration == pytest.approx(4.0, abs=0.3)
+        assert pitch(samples[len(samples) // 2 :]) == pytest.approx(440, abs=2)
+
+
+@pytest.mark.parametrize("loud_from", [0, 8, 16])
+def test_what_gets_too_loud_late_is_turned_down_as_a_whole(
+    decoders: Decoders, tmp_path: Path, loud_from: int
+) -> None:
+    sound = 0.05 * tone(20.0)
+    sound[loud_from * 44100 :] *= 200
+    exact = soundfile.read(write(tmp_path / "a.wav", sound, subtype="FLOAT"))[0]
+    gain = 10 ** (-1 / 20) / np.abs(exact).max()
+    other = write_av(tmp_path / "a.mka", sound, 44100, "matroska", "pcm_f32le")
+    for source in (tmp_path / "a.wav", other):
+        converted, samples = convert(decoders, source)
+        assert np.abs(samples - gain * exact).max() < 2 / 32768
+        plain = decoders.convert(source, tmp_path / "plain.wav", measure=False)
+        assert plain.duration == converted.duration
+        assert (soundfile.read(tmp_path / "plain.wav")[0] == samples).all()
+
+
 def test_channels(decoders: Decoders, tmp_path: Path) -> None:
     mono, samples = convert(decoders, write(tmp_path / "mono.wav", tone(channels=1)))
     assert (mono.channels, samples.shape[1]) == (1, 1)

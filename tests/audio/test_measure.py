@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyloudnorm
 import pytest
+from scipy.signal import sosfilt
 
 from assistant.audio.key import key_of_profile
-from assistant.audio.loudness import LoudnessMeter
+from assistant.audio.loudness import LoudnessMeter, _k_weighting
 from assistant.audio.measure import Measurer
 from tests.made_sounds import beat, tone
 
@@ -79,7 +80,7 @@ def test_loudness_agrees_with_another_meter() -> None:
 
 @pytest.mark.parametrize("rate", [8000, 11025, 44100, 96000])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_weighting_of_spectra_equals_filtering(rate: int, channels: int) -> None:
+def test_loudness_is_that_of_the_standard_at_any_rate(rate: int, channels: int) -> None:
     rng = np.random.default_rng(rate)
     time = np.arange(rate * 6) / rate
     reference = pyloudnorm.Meter(rate, filter_class="DeMan")  # of BS.1770 to the digit, for any rate
@@ -122,6 +123,22 @@ def test_loudness_needs_four_tenths_of_a_second() -> None:
 def test_loudness_of_absurd_samples_is_not_told() -> None:
     meter = meter_of(1e30 * np.random.default_rng(0).normal(size=(48000, 2)), 48000)
     assert meter.integrated() is None
+
+
+@pytest.mark.parametrize("block", [1, 63, 64, 1000, 4410, 1 << 16])
+def test_loudness_is_that_of_the_filter_sample_by_sample(block: int) -> None:
+    rate = 44100
+    frames = 20_000 if block == 1 else 200_000
+    noise = 0.2 * np.random.default_rng(1).normal(size=(frames, 2)).cumsum(axis=0).astype(np.float32)
+    noise *= np.linspace(0, 0.1, frames, dtype=np.float32)[:, None]
+    meter = LoudnessMeter(rate, 2)
+    for start in range(0, frames, block):
+        meter.add(noise[start : start + block])
+    filtered = sosfilt(_k_weighting(rate), noise.astype(np.float64), axis=0)
+    steps = (filtered**2).sum(axis=1)[: frames // 4410 * 4410].reshape(-1, 4410).mean(axis=1)
+    np.testing.assert_allclose(meter._steps(), steps, rtol=1e-3)  # 0.004 dB
+    meter.add(noise)  # to ask takes nothing away
+    assert len(meter._steps()) == 2 * frames // 4410
 
 
 def test_width() -> None:
