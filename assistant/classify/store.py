@@ -15,12 +15,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from assistant.classify.calibration import Calibration
+from assistant.classify.models import KINDS
 from assistant.classify.report import REPORT_NAME, Report, read_report
 from assistant.errors import FileError
 from assistant.files import is_temporary, maker_of_temporary, sync, temporary_beside, write_json
 from assistant.i18n import _
 from assistant.library.library import Library
+
+if TYPE_CHECKING:
+    from assistant.classify.features import FeatureSpec
 
 FEATURES_FOLDER = "features"
 WEIGHTS_NAME = "model.safetensors"
@@ -31,9 +37,28 @@ DESCRIPTION_NAME = "model.json"
 class Description:
     """What must be known to use a version's weights."""
 
+    model: str
     genres: list[str]
     segment_seconds: float
+    most_segments: int
     features_version: int
+    calibration: Calibration
+
+    @property
+    def feature_request(self) -> dict[str, Any]:
+        """What a request for its features holds."""
+        return {
+            "kind": KINDS[self.model],
+            "segment_seconds": self.segment_seconds,
+            "most_segments": self.most_segments,
+        }
+
+    @property
+    def feature_spec(self) -> FeatureSpec:
+        """Its features."""
+        from assistant.classify.features import FeatureSpec
+
+        return FeatureSpec(**self.feature_request)
 
 
 def features_folder(library: Library) -> Path:
@@ -76,8 +101,13 @@ def read_description(folder: Path) -> Description:
     """Read what belongs to the weights. Raises `FileError`."""
     path = folder / DESCRIPTION_NAME
     try:
-        return Description(**json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        values = json.loads(path.read_text("utf-8"))
+        calibration = Calibration(**values.pop("calibration"))
+        found = Description(**values, calibration=calibration)
+        if found.model not in KINDS:
+            raise ValueError(found.model)
+        return found
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise FileError(
             path,
             _("The classifier {path} cannot be read: {reason}.").format(path=path, reason=error),

@@ -27,9 +27,22 @@ class Decisions(Database):
         """Write proposals, replacing older ones of the same tracks."""
         with self.transaction():
             self._database.executemany(
-                "INSERT OR REPLACE INTO proposals (track, version, genre, probability, top, made) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                [(p.track, p.version, p.genre, p.probability, json.dumps(p.top), p.made) for p in proposals],
+                "INSERT OR REPLACE INTO proposals (track, version, genre, probability, top, made, agreement, "
+                "strangeness, likely) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        p.track,
+                        p.version,
+                        p.genre,
+                        p.probability,
+                        json.dumps(p.top),
+                        p.made,
+                        p.agreement,
+                        p.strangeness,
+                        p.likely,
+                    )
+                    for p in proposals
+                ],
             )
 
     def proposals(self) -> dict[int, Proposal]:
