@@ -15,6 +15,8 @@ from assistant.classify.segments import Floats, Segments
 
 STRENGTH = 0.1
 """Inverse regularisation of scikit-learn's `LogisticRegression` on standardised values."""
+_LEAST_DEVIATION = 0.1
+"""All values are of the order of 1; one that hardly differs in training must not decide alone elsewhere."""
 _ABSENT = -30.0
 
 
@@ -46,7 +48,7 @@ def fit(training: Segments, classes: int) -> HeadClassifier:
     from sklearn.linear_model import LogisticRegression
 
     vectors, labels = training.track_means()
-    mean, deviation = vectors.mean(axis=0), np.maximum(vectors.std(axis=0), 1e-3)
+    mean, deviation = vectors.mean(axis=0), np.maximum(vectors.std(axis=0), _LEAST_DEVIATION)
     found: Any = LogisticRegression(C=STRENGTH, max_iter=2_000).fit((vectors - mean) / deviation, labels)
     coefficients, intercept = found.coef_, found.intercept_
     if len(found.classes_) == 2:  # one row then: the log-odds of the second

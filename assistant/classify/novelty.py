@@ -43,8 +43,7 @@ def fit(embeddings: Floats, labels: Integers) -> Novelty:
     means = np.stack([embeddings[labels == label].mean(axis=0) for label in present])
     covariance, _shrinkage = ledoit_wolf(embeddings - means[inverse], assume_centered=True)
     values, vectors = np.linalg.eigh(covariance)
-    smallest = max(float(values.max()) * 1e-6, 1e-9)
-    whitening = vectors / np.sqrt(np.maximum(values, smallest))
+    whitening = vectors / np.sqrt(np.maximum(values, 1e-6 * max(float(values.max()), 1e-3)))
     return Novelty(means.astype(np.float32), whitening.astype(np.float32))
 
 

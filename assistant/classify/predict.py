@@ -23,7 +23,7 @@ from assistant.classify.store import (
 )
 from assistant.errors import FileError, MusicHelperError
 from assistant.i18n import _
-from assistant.library.ledger import Proposal, Track
+from assistant.library.ledger import STRANGE, Proposal, Track
 from assistant.library.library import Library
 from assistant.workers import Worker
 
@@ -49,6 +49,11 @@ class Prediction:
     """Share of known music that is nearer to its genres; from 0.95 on it is probably none of them."""
     likely: int
     """So many of the first of `top` hold the truth, as often as `classifier.set_level` says."""
+
+    @property
+    def none_of_these(self) -> bool:
+        """It is farther from all genres than nearly all known music."""
+        return self.strangeness >= STRANGE
 
 
 class Predictor:
