@@ -13,7 +13,7 @@ from assistant.classify.calibration import calibrate
 from assistant.classify.lab import Item, Lab, OnEvent, cross_fitted
 from assistant.classify.models import AUTO, check_model
 from assistant.classify.process import start_worker
-from assistant.classify.report import Report, Tested, figures
+from assistant.classify.report import HeldOut, Report, figures
 from assistant.classify.split import PARTS, Member, split_folds
 from assistant.classify.training import check_settings, enough
 from assistant.config import ClassifierSettings
@@ -71,7 +71,7 @@ def evaluate_folder(
                 predict=places["test"],
             )
             tested = [
-                Tested(items[place].name, truth[place], heard, calibration.probabilities(heard))
+                HeldOut(items[place].name, truth[place], heard, calibration.probabilities(heard))
                 for place, heard in zip(places["test"], fitted.heard, strict=True)
             ]
             counts.update(items[place].genre for place in places["train"])
@@ -82,7 +82,7 @@ def evaluate_folder(
             heard_all = lab.cross_validate(model, items, genres, own)
             temperature = calibrate(heard_all, truth).temperature
             tested = [
-                Tested(item.name, label, heard, shares)
+                HeldOut(item.name, label, heard, shares)
                 for item, label, heard, shares in zip(
                     items, truth, heard_all, cross_fitted(heard_all, truth, own), strict=True
                 )

@@ -212,7 +212,7 @@ def _resampled(file: soundfile.SoundFile) -> Iterator[Samples]:
     while not last:
         block = file.read(_BLOCK, dtype="float32", always_2d=True)
         last = len(block) < _BLOCK
-        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+        mono = block @ np.full(block.shape[1], 1 / block.shape[1], np.float32)
         if not np.isfinite(mono).all():
             raise ValueError(_("it holds values that are no numbers"))
         yield mono if file.samplerate == RATE else stream.resample_chunk(mono, last=last)

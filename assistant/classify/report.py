@@ -84,7 +84,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Tested:
+class HeldOut:
     """A test track: what it is, and what a model without it says."""
 
     name: str
@@ -98,7 +98,7 @@ class Tested:
         return max(range(len(self.probabilities)), key=self.probabilities.__getitem__)
 
 
-def figures(genres: Sequence[str], tested: Sequence[Tested], commonest: int) -> dict[str, Any]:
+def figures(genres: Sequence[str], tested: Sequence[HeldOut], commonest: int) -> dict[str, Any]:
     """The fields of a report that come from test tracks; `commonest` is the largest genre of the training."""
     truth, named = [one.label for one in tested], [one.named for one in tested]
     hits = [a == b for a, b in zip(truth, named, strict=True)]

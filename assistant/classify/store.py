@@ -155,6 +155,11 @@ def export_version(library: Library, version: str, target: Path) -> None:
         ) from error
 
 
+def is_chosen(library: Library) -> bool:
+    """Whether the person chose the version in use."""
+    return bool(_chosen(library))
+
+
 def _chosen(library: Library) -> str:
     try:
         return (library.paths.classifier / CURRENT_NAME).read_text("utf-8").strip()

@@ -13,7 +13,7 @@ from assistant.classify.features import FEATURES_VERSION
 from assistant.classify.lab import Item, Lab, OnEvent
 from assistant.classify.models import NETWORKS, candidates, check_model
 from assistant.classify.process import start_worker
-from assistant.classify.report import Report, Tested, figures, wilson_interval, write_report
+from assistant.classify.report import HeldOut, Report, figures, wilson_interval, write_report
 from assistant.classify.split import FEWEST_PER_GENRE, PARTS, Member, split_folds, split_tracks
 from assistant.classify.store import Description, features_folder, new_version, write_description
 from assistant.config import ClassifierSettings
@@ -168,7 +168,7 @@ def _train(
         of_validation = fitted.heard[len(parts["test"]) :]
         calibration = calibrate(of_validation, [genres.index(items[p].genre) for p in parts["validation"]])
     tested = [
-        Tested(items[p].name, genres.index(items[p].genre), heard, calibration.probabilities(heard))
+        HeldOut(items[p].name, genres.index(items[p].genre), heard, calibration.probabilities(heard))
         for p, heard in zip(parts["test"], fitted.heard, strict=False)
     ]
     if model not in NETWORKS:  # measured once; what is used learns from the test tracks too

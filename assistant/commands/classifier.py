@@ -140,7 +140,7 @@ def print_report(context: Context, report: Report) -> None:
     low, high = report.accuracy_interval
     console.result(
         _(
-            "{name}: {accuracy:.1%} of the held-out tracks right (95 % sure: {low:.0%} to {high:.0%}); "
+            "{name}: {accuracy:.1%} of held-out tracks right (95-percent interval {low:.0%} to {high:.0%}); "
             "chance {chance:.1%}, largest genre {majority:.1%}."
         ).format(
             name=f"{report.version} {report.model}".strip(),

@@ -88,7 +88,7 @@ def test_commands(trained: Library, tmp_path: Path, capsys: pytest.CaptureFixtur
 
     assert main(["--library", str(trained.root), "classifier", "evaluate"]) == 0
     printed = capsys.readouterr().out
-    assert "95 % sure" in printed
+    assert "95-percent interval" in printed
     assert "precision" in printed
     assert main(["--library", str(trained.root), "classifier", "list"]) == 0
     assert version in capsys.readouterr().out

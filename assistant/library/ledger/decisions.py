@@ -137,6 +137,24 @@ class Decisions(Database):
         ).fetchone()
         return row is not None and row["genre_to"] == genre
 
+    def kept_proposals(self) -> tuple[int, int]:
+        """Labels in force by the person that are what was proposed, and all where something was proposed."""
+        row = self._database.execute(
+            "SELECT coalesce(sum(genre_to = proposed), 0), count(*) FROM decisions WHERE state = 'done' "
+            "AND action = 'label' AND decider = 'person' AND proposed IS NOT NULL"
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
+    def labelled_since(self, moment: float) -> int:
+        """The number of labels in force that the person gave after a Unix time."""
+        return int(
+            self._database.execute(
+                "SELECT count(*) FROM decisions WHERE state = 'done' AND action = 'label' "
+                "AND decider = 'person' AND made > ?",
+                (moment,),
+            ).fetchone()[0]
+        )
+
     def decisions(
         self,
         *,
