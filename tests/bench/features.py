@@ -63,8 +63,8 @@ def ours(paths: list[Path], out: Path, threads: int) -> None:
     from assistant.classify.features import FeatureSpec, Source, extract_all
 
     sources = [Source(path, path.stem) for path in paths]
-    for _place, features in extract_all(sources, FeatureSpec("mfcc"), out, threads):
-        assert isinstance(features, np.ndarray), features
+    for _place, _features in extract_all(sources, FeatureSpec("mfcc"), out, threads):
+        pass  # a silent track is an error in its place
 
 
 def child(way: str, paths: list[Path], out: Path, threads: int) -> None:
@@ -117,7 +117,8 @@ def difference(paths: list[Path], arrays: Path, document: Path) -> tuple[int, fl
     labels, theirs = np.array(data["labels"]), np.asarray(data["mfcc"])
     count, absolute, relative = 0, 0.0, 0.0
     for number, path in enumerate(paths):
-        values = np.load(next(iter(arrays.glob(f"{path.stem}-*.npy"))))[..., 0]
+        made = list(arrays.glob(f"{path.stem}-*.npy"))
+        values = np.load(made[0])[..., 0] if made else np.empty(0)
         expected = theirs[labels == number]
         if values.shape == expected.shape:
             found = np.abs(values - expected)

@@ -10,8 +10,11 @@ import msgspec
 import numpy as np
 import soundfile
 
+from assistant.classify.report import Report
 from assistant.config import Settings
 from assistant.library.library import Library
+
+TrainedHead = tuple[Library, Report, list[dict[str, Any]]]
 
 RATE = 22_050
 SECONDS = 4.0

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from assistant.classify.predict import Predictor, propose
-from assistant.classify.report import Report
 from assistant.classify.store import current_version, read_description, version_folder
 from assistant.classify.training import train_classifier
-from assistant.library.library import Library, create_library
-from tests.classify.labelled_sounds import add, settings, sound
-
-GENRES = ("jazz", "pop", "rock")
-Trained = tuple[Library, Report, list[dict[str, Any]]]
+from assistant.library.library import Library
+from tests.classify.labelled_sounds import TrainedHead, add, sound
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    library = create_library(tmp_path_factory.mktemp("music"), settings(folds=3))
-    for genre in GENRES:
-        for number in range(6):
-            add(library, f"{genre}/{number}.wav", sound(genre, number))
-    events: list[dict[str, Any]] = []
-    return library, train_classifier(library, events.append), events
-
-
-def test_few_tracks_train_the_pretrained_network(trained: Trained) -> None:
-    library, report, events = trained
+def test_few_tracks_train_the_pretrained_network(trained_head: TrainedHead) -> None:
+    library, report, events = trained_head
     assert report.model == "musicnn"
     assert report.accuracy == 1.0
     assert report.cross_validation["musicnn"]["tracks"] == 15, "the test tracks are not among them"
@@ -45,8 +30,8 @@ def test_few_tracks_train_the_pretrained_network(trained: Trained) -> None:
     assert len(calibration.scores) == len(calibration.distances) == 15
 
 
-def test_a_proposal_says_how_far_it_can_be_believed(trained: Trained) -> None:
-    library, _report, _events = trained
+def test_a_proposal_says_how_far_it_can_be_believed(trained_head: TrainedHead) -> None:
+    library, _report, _events = trained_head
     known = add(library, "unknow/a.wav", sound("jazz", 50))
     clicks = np.zeros(88_200, np.float32)
     clicks[::4_410] = 0.9
