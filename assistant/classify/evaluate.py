@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from assistant.classify.calibration import calibrate
-from assistant.classify.lab import Item, Lab, OnEvent, cross_fitted
+from assistant.classify.choice import choose
+from assistant.classify.lab import Fitted, Item, Lab, OnEvent, cross_fitted
 from assistant.classify.models import AUTO, check_model
 from assistant.classify.process import start_worker
 from assistant.classify.report import HeldOut, Report, figures
 from assistant.classify.split import PARTS, Member, split_folds
 from assistant.classify.training import check_settings, enough
 from assistant.config import ClassifierSettings
-from assistant.errors import CallError, FileError
+from assistant.errors import CallError, FileError, MusicHelperError
 from assistant.i18n import _
 
 SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".au", ".aif", ".aiff"}
@@ -52,47 +54,18 @@ def evaluate_folder(
         seconds = {"features": time.monotonic() - started}
         started = time.monotonic()
         genres = sorted({item.genre for item in items})
-        truth = [genres.index(item.genre) for item in items]
-        counts: Counter[str] = Counter()
-        segments: dict[str, int] = {}
-        epochs, best_epoch, valid_loss = 0, 0, None
-        if lists:
-            places = {part: [p for p, i in enumerate(items) if parts[i.name] == part] for part in PARTS}
-            known = sorted(places["train"] + places["validation"])
-            own = split_folds([items[place].member for place in known], settings.folds, settings.seed)
-            held_out = lab.cross_validate(model, [items[place] for place in known], genres, own)
-            calibration = calibrate(held_out, [truth[place] for place in known])
-            fitted = lab.fit(
-                model,
-                items,
-                genres,
-                train=places["train"],
-                validation=places["validation"],
-                predict=places["test"],
-            )
-            tested = [
-                HeldOut(items[place].name, truth[place], heard, calibration.probabilities(heard))
-                for place, heard in zip(places["test"], fitted.heard, strict=True)
-            ]
-            counts.update(items[place].genre for place in places["train"])
-            segments, epochs, best_epoch = fitted.segments, fitted.epochs, fitted.best_epoch
-            valid_loss, temperature = fitted.valid_loss, calibration.temperature
-        else:
-            own = split_folds([item.member for item in items], folds, settings.seed)
-            heard_all = lab.cross_validate(model, items, genres, own)
-            temperature = calibrate(heard_all, truth).temperature
-            tested = [
-                HeldOut(item.name, label, heard, shares)
-                for item, label, heard, shares in zip(
-                    items, truth, heard_all, cross_fitted(heard_all, truth, own), strict=True
-                )
-            ]
-            counts.update(item.genre for item in items)
+        outcome = (
+            _by_lists(lab, model, items, genres, parts, settings)
+            if lists
+            else _by_folds(lab, model, items, genres, folds, settings.seed)
+        )
         leaky_accuracy = lab.fit_leaky(model, items, genres) if leaky else None
-    commonest = min(counts, key=lambda genre: (-counts[genre], genre))
-    found = figures(genres, tested, genres.index(commonest))
-    found["calibration"]["temperature"] = temperature
+    commonest = min(outcome.learned, key=lambda genre: (-outcome.learned[genre], genre))
+    found = figures(genres, outcome.tested, genres.index(commonest))
+    found["calibration"]["temperature"] = outcome.temperature
     numbers = Counter(parts[item.name] for item in items) if lists else Counter(test=len(items))
+    segments = sum(one.heard.segments for one in outcome.tested)
+    fitted = outcome.fitted
     return Report(
         **found,
         version="",
@@ -101,17 +74,62 @@ def evaluate_folder(
         split="lists" if lists else "folds",
         grouping=dict.fromkeys(genres, "track"),
         tracks={part: numbers[part] for part in PARTS},
-        segments={"train": 0, "validation": 0, **segments, "test": sum(t.heard.segments for t in tested)},
+        segments={"train": 0, "validation": 0, **(fitted.segments if fitted else {}), "test": segments},
         cross_validation={},
         left_out=missing + left_out,
         genres_left_out=sorted(small + emptied),
-        epochs=epochs,
-        best_epoch=best_epoch,
-        valid_loss=valid_loss,
+        epochs=fitted.epochs if fitted else 0,
+        best_epoch=fitted.best_epoch if fitted else 0,
+        valid_loss=fitted.valid_loss if fitted else None,
         seed=settings.seed,
         seconds={**seconds, "training": time.monotonic() - started},
         made=time.time(),
     )
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    tested: list[HeldOut]
+    temperature: float
+    learned: Counter[str]
+    """Training tracks by genre."""
+    fitted: Fitted | None = None
+    """Where one model was tested."""
+
+
+def _by_lists(
+    lab: Lab,
+    model: str,
+    items: Sequence[Item],
+    genres: list[str],
+    parts: Mapping[str, str],
+    settings: ClassifierSettings,
+) -> _Outcome:
+    places = {part: [p for p, item in enumerate(items) if parts[item.name] == part] for part in PARTS}
+    for part in PARTS:
+        if not places[part]:
+            raise MusicHelperError(
+                _("None of the files of a list can be used: {part}.").format(part=part),
+                _("Check that the lists belong to this folder; the names are looked up in it."),
+            )
+    choice = choose(lab, [model], items, genres, places, settings)
+    learned = Counter(items[place].genre for place in places["train"])
+    return _Outcome(choice.tested, choice.calibration.temperature, learned, choice.fitted)
+
+
+def _by_folds(
+    lab: Lab, model: str, items: Sequence[Item], genres: list[str], count: int, seed: int
+) -> _Outcome:
+    folds = split_folds([item.member for item in items], count, seed)
+    heard = lab.cross_validate(model, items, genres, folds)
+    truth = [genres.index(item.genre) for item in items]
+    tested = [
+        HeldOut(item.name, label, one, shares)
+        for item, label, one, shares in zip(
+            items, truth, heard, cross_fitted(heard, truth, folds), strict=True
+        )
+    ]
+    return _Outcome(tested, calibrate(heard, truth).temperature, Counter(item.genre for item in items))
 
 
 def _files(folder: Path) -> list[Item]:

@@ -6,15 +6,14 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from assistant.classify.calibration import Calibration, Heard, calibrate
+from assistant.classify.choice import choose
 from assistant.classify.features import FEATURES_VERSION
 from assistant.classify.lab import Item, Lab, OnEvent
 from assistant.classify.models import NETWORKS, candidates, check_model
 from assistant.classify.process import start_worker
-from assistant.classify.report import HeldOut, Report, figures, wilson_interval, write_report
-from assistant.classify.split import FEWEST_PER_GENRE, PARTS, Member, split_folds, split_tracks
+from assistant.classify.report import Report, figures, write_report
+from assistant.classify.split import FEWEST_PER_GENRE, PARTS, Member, split_tracks
 from assistant.classify.store import Description, features_folder, new_version, write_description
 from assistant.config import ClassifierSettings
 from assistant.errors import CallError, MusicHelperError
@@ -141,45 +140,25 @@ def _train(
         [item.member for item in items], settings.validation_share, settings.test_share, settings.seed
     )
     parts = {part: [p for p, i in enumerate(items) if split.parts[i.name] == part] for part in PARTS}
-    learning = sorted(parts["train"] + parts["validation"])
-    known = [items[place] for place in learning]
-    folds = split_folds([item.member for item in known], settings.folds, settings.seed)
-    compared = models if len(models) > 1 or models[0] not in NETWORKS else []
-    out_of_fold = {model: lab.cross_validate(model, known, genres, folds) for model in compared}
-    truth = [genres.index(item.genre) for item in known]
-    cross_validation = {
-        model: _cross_validation(heard, truth, max(folds) + 1) for model, heard in out_of_fold.items()
-    }
-    model = max(models, key=lambda m: cross_validation[m]["accuracy"]) if compared else models[0]
-
-    asked = parts["test"] + parts["validation"]
-    fitted = lab.fit(
-        model,
-        items,
-        genres,
-        train=parts["train"],
-        validation=parts["validation"],
-        predict=asked,
-        folder=folder,
-    )
-    if compared:
-        calibration = calibrate(out_of_fold[model], truth)
-    else:
-        of_validation = fitted.heard[len(parts["test"]) :]
-        calibration = calibrate(of_validation, [genres.index(items[p].genre) for p in parts["validation"]])
-    tested = [
-        HeldOut(items[p].name, genres.index(items[p].genre), heard, calibration.probabilities(heard))
-        for p, heard in zip(parts["test"], fitted.heard, strict=False)
-    ]
+    choice = choose(lab, models, items, genres, parts, settings, folder)
+    model, fitted, tested = choice.model, choice.fitted, choice.tested
     if model not in NETWORKS:  # measured once; what is used learns from the test tracks too
         lab.fit(model, items, genres, train=range(len(items)), validation=[], folder=folder)
     if leaky is None:
         leaky = model not in NETWORKS
-    write_description(folder, _description(model, genres, settings, calibration))
+    description = Description(
+        model,
+        genres,
+        settings.segment_seconds,
+        settings.most_segments,
+        FEATURES_VERSION,
+        choice.calibration,
+    )
+    write_description(folder, description)
     trained = Counter(items[place].genre for place in parts["train"])
     commonest = min(trained, key=lambda genre: (-trained[genre], genre))
     found = figures(genres, tested, genres.index(commonest))
-    found["calibration"]["temperature"] = calibration.temperature
+    found["calibration"]["temperature"] = choice.calibration.temperature
     return Report(
         **found,
         version=version,
@@ -189,7 +168,7 @@ def _train(
         grouping=split.grouping,
         tracks={part: len(parts[part]) for part in PARTS},
         segments={**fitted.segments, "test": sum(one.heard.segments for one in tested)},
-        cross_validation=cross_validation,
+        cross_validation=choice.cross_validation,
         left_out=[],
         genres_left_out=[],
         epochs=fitted.epochs,
@@ -198,25 +177,4 @@ def _train(
         seed=settings.seed,
         seconds={**seconds, "training": time.monotonic() - started},
         made=time.time(),
-    )
-
-
-def _cross_validation(heard: Sequence[Heard], truth: Sequence[int], folds: int) -> dict[str, Any]:
-    right = sum(
-        max(range(len(one.logs)), key=one.logs.__getitem__) == label
-        for one, label in zip(heard, truth, strict=True)
-    )
-    return {
-        "accuracy": right / len(truth),
-        "interval": list(wilson_interval(right, len(truth))),
-        "tracks": len(truth),
-        "folds": folds,
-    }
-
-
-def _description(
-    model: str, genres: list[str], settings: ClassifierSettings, calibration: Calibration
-) -> Description:
-    return Description(
-        model, genres, settings.segment_seconds, settings.most_segments, FEATURES_VERSION, calibration
     )
