@@ -175,7 +175,8 @@ def main() -> None:
     text = table(
         ["tracks", "by", "seconds", "factor", "CPU seconds", "factor", "peak MiB", "MiB on disk"], rows
     )
-    segments, absolute, relative = (f(d[n] for d in differences) for n, f in enumerate((sum, max, max)))
+    segments = sum(found[0] for found in differences)
+    absolute, relative = (max(found[place] for found in differences) for place in (1, 2))
     text += (
         f"\n{called.threads} threads. Over {segments} segments the largest difference of a value is "
         f"{absolute:.1e}, relative to the value {relative:.1e}.\n\n"
