@@ -70,13 +70,18 @@ class CaptionSettings(_Section, frozen=True):
 class ClassifierSettings(_Section, frozen=True):
     """The genre classifier."""
 
+    model: Literal["auto", "cnn", "cnn-mel", "musicnn"] = "auto"
     segment_seconds: float = 3.0
+    most_segments: int = 0
     threads: int = 0
     epochs: int = 50
     batch_size: int = 32
     learning_rate: float = 1e-4
     validation_share: float = 0.2
     test_share: float = 0.2
+    folds: int = 5
+    set_level: float = 0.9
+    retrain_after: int = 20
     seed: int = 0
 
 

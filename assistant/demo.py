@@ -187,7 +187,7 @@ def _take_in(library: Library, show: Show) -> tuple[str, Path, dict[str, Any]]:
 def _classify(library: Library, show: Show) -> tuple[str, Path, dict[str, Any]]:
     from assistant.classify.training import train_classifier
 
-    report = train_classifier(library, on_event=show)
+    report = train_classifier(library, on_event=show, model="cnn")
     detail = _("{accuracy:.0%} of held-out tracks right, chance {chance:.0%}").format(
         accuracy=report.accuracy, chance=report.chance
     )

@@ -185,6 +185,7 @@ class Bridge:
                 labeller.label(track_id, genre or "")
             else:
                 getattr(labeller, action)(track_id)
+            self.feed.decided()
             return messages.Decided(track_id, action, genre, _problems(labeller.problems))
 
         self._start(asker, "decide", job)
@@ -226,6 +227,7 @@ class Bridge:
 
             labeller = Labeller(library)
             decisions = labeller.accept_above(probability)
+            self.feed.decided()
             return messages.Accepted([one.track for one in decisions], _problems(labeller.problems))
 
         self._start(asker, "decide", job)

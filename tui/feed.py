@@ -17,6 +17,8 @@ from tui.messages import IntakeChanged
 if TYPE_CHECKING:
     from textual.app import App
 
+    from assistant.label.proposer import Proposer
+
 EVENTS_KEPT = 200
 TELL_SECONDS = 0.5
 RETRY_SECONDS = 15.0
@@ -31,6 +33,7 @@ class IntakeFeed:
         self._settings = settings
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._proposer: Proposer | None = None
         self._told = 0.0
         self.state = "starting"
         """`starting`, `watching`, `paused` (the folder or its disk is not ready), `elsewhere` (another
@@ -55,6 +58,11 @@ class IntakeFeed:
         if self._thread is not None:
             self._thread.join(seconds)
 
+    def decided(self) -> None:
+        """The person decided: the classifier may have something to learn."""
+        if self._proposer is not None:
+            self._proposer.note()
+
     def learn(self, watch: dict[str, Any]) -> None:
         """Take in what the ledger's folder says of the watcher."""
         if self.state == "paused":
@@ -70,7 +78,7 @@ class IntakeFeed:
         from assistant.label.decisions import Labeller
         from assistant.label.proposer import Proposer
 
-        proposer = Proposer(
+        proposer = self._proposer = Proposer(
             self._root, self._settings, lambda _count: self._tell(now=True), self._proposing_failed
         )
         while not self._stop.is_set():

@@ -34,6 +34,8 @@ class LabelLines:
         """What happened last."""
         self.new = 0
         """Tracks that wait and are not in the session."""
+        self.kept = (0, 0)
+        """Proposals that the person kept, of those decided on."""
 
     def name(self, width: int) -> Content:
         """The name of the file, and what was decided about it."""
@@ -62,6 +64,10 @@ class LabelLines:
         who = " – ".join(visible(part) for part in (track.artist, track.title) if part)
         folder = visible(track.path.parent) if str(track.path.parent) != "." else ""
         facts = "  ".join(part for part in (clock(track.duration), who, folder) if part)
+        if item.proposal is not None and item.proposal.none_of_these:
+            warning = fit(_("perhaps none of these"), width)
+            rest = fit(facts, max(0, width - len_cells(warning) - 2))
+            return Content.assemble((warning, "$warning"), "  ", (rest, "$dim"))
         return Content.styled(fit(facts, width), "$dim")
 
     def proposals(self, width: int) -> Content:
@@ -129,6 +135,8 @@ class LabelLines:
                 "folder": _("by folder"),
             }[session.order],
         ]
+        if self.kept[1]:
+            parts.append(_("{share:.0%} kept").format(share=self.kept[0] / self.kept[1]))
         pace = session.pace()
         if pace and left:
             parts.append(_("{time} left").format(time=span(pace * left)))

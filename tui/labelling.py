@@ -54,7 +54,8 @@ class LabelSession:
         # What somebody else has decided since leaves the queue, except under the cursor.
         here = self.current.track.id if self.current else None
         kept = [
-            fresh.get(item.track.id, item)
+            # Under the cursor nothing changes: a key may be on its way.
+            item if item.track.id == here and item.proposal else fresh.get(item.track.id, item)
             for item in self.items
             if item.track.id in fresh or item.track.id in self.decided or item.track.id == here
         ]
@@ -70,12 +71,21 @@ class LabelSession:
         return len(new)
 
     def learn(self, proposals: Mapping[int, Proposal]) -> bool:
-        """Take in new proposals; nothing moves. Whether the one for the track under the cursor is another."""
+        """Take in proposals for tracks that had none; nothing moves. Whether the one here has one now."""
         here = self.current
         self.items = [
-            replace(item, proposal=proposals.get(item.track.id, item.proposal)) for item in self.items
+            item if item.proposal else replace(item, proposal=proposals.get(item.track.id))
+            for item in self.items
         ]
         return here != self.current
+
+    def rescore(self, items: Sequence[QueueItem]) -> None:
+        """Take new proposals and their order for what comes after the cursor; nothing moves before it."""
+        place = {item.track.id: number for number, item in enumerate(items)}
+        fresh = {item.track.id: item for item in items}
+        after = [fresh.get(item.track.id, item) for item in self.items[self.index + 1 :]]
+        after.sort(key=lambda item: place.get(item.track.id, len(place)))
+        self.items[self.index + 1 :] = after
 
     def restart(self, order: str) -> None:
         """Forget the queue, in order to read it in another order."""

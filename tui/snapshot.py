@@ -43,6 +43,8 @@ class Snapshot:
     runs: tuple[RunRecord, ...] = ()
     classifier: tuple[str, float, float] | None = None
     """Version, held-out accuracy by track, chance."""
+    kept: tuple[int, int] = (0, 0)
+    """Proposals that the person kept, of those decided on."""
     clips: int = 0
     own_models: int = 0
     gpus: tuple[Gpu, ...] = ()
@@ -114,6 +116,7 @@ class SnapshotReader:
             watch={name: value for name, value in watch_state(library).items() if name in WATCH_SHOWN},
             runs=tuple(list_runs(library)),
             classifier=(report.version, report.accuracy, report.chance) if report else None,
+            kept=library.ledger.kept_proposals(),
             clips=library.ledger.count("clips"),
             own_models=_own_models(library),
             gpus=tuple(gpus()),

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.audio.checkpoint import read_checkpoint
+from assistant.audio.mel import mel_filters
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
 
@@ -75,23 +76,9 @@ def log_mel(samples: Array) -> Array:
     taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     spectra = np.abs(np.fft.rfft(frames * taper.astype(np.float32), axis=1)) ** 2
     # Half precision, as in training.
-    mel = (spectra.astype(np.float32) @ _mel_filters()).astype(np.float16)
+    mel = (spectra.astype(np.float32) @ mel_filters(RATE, WINDOW, MELS)).astype(np.float16)
     level: Array = np.log10(np.float32(10000) * mel.astype(np.float32) + 1)
     return level
-
-
-@lru_cache(maxsize=1)
-def _mel_filters() -> Array:
-    """Triangles of equal area on Slaney's mel scale, 0 to 8 kHz, shape [257, 96]."""
-    linear, step = 200 / 3, np.log(6.4) / 27
-    knee = 1000 / linear
-    mels = np.linspace(0, knee + np.log(RATE / 2 / 1000) / step, MELS + 2)
-    edges = np.where(mels < knee, mels * linear, 1000 * np.exp(step * (mels - knee)))
-    bins = np.fft.rfftfreq(WINDOW, 1 / RATE)[:, None]
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    triangles = np.maximum(0, np.minimum(rising, falling))
-    return np.asarray(triangles * 2 / (edges[2:] - edges[:-2]), np.float32)
 
 
 def weights_folder() -> Path | None:

@@ -1,43 +1,42 @@
-"""MFCC segments of tracks: librosa in a pool of threads, kept as one file for each content.
+"""Features of tracks, segment by segment, kept as one memory-mapped file for each content.
 
-The numbers are those of the classic genre tutorials: 22,050 Hz mono, 13 coefficients, windows of
-2,048 samples every 512, segments of 3 s. To be used in a worker process only.
+`mfcc` has the numbers of the classic genre tutorials: 22,050 Hz mono, 13 coefficients, windows of 2,048
+samples every 512, segments of 3 s. `mel` is a log-mel spectrogram in the same frames; `musicnn` is what the
+pretrained networks make of a segment. To be used in a worker process only.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 
-from assistant.audio.read import read_audio
+from assistant.classify.mfcc import COEFFICIENTS, HOP, MEL_BANDS, RATE, log_mel, mfcc
 from assistant.errors import FileError
 from assistant.files import whole_file
 from assistant.i18n import _
 
-RATE = 22_050
-COEFFICIENTS = 13
-WINDOW = 2_048
-HOP = 512
-MAX_SEGMENTS = 16
-"""So many segments are spread evenly over a track, however long it is."""
+Kind = Literal["mfcc", "mel", "musicnn"]
+Features = np.ndarray[Any, Any]
+Samples = np.ndarray[Any, np.dtype[np.float32]]
+
+FEWEST_SEGMENTS = 10
+"""A track shorter than so many segments in a row has MFCC segments that overlap."""
 SHORTEST_STEP = 1.0
-"""Segments of a short track overlap; they begin at least so many seconds after each other."""
+"""Segments that overlap begin at least so many seconds after each other."""
+HEARD = 16
+"""So many segments, spread evenly over the track, go through the pretrained networks."""
 SILENCE = 1e-3
 """A segment whose root mean square is below this (-60 dBFS) is not music."""
-READ_WHOLE = 90.0
-"""A track up to so many seconds is read at once, as its segments overlap."""
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 """Part of the cache's file names: to be raised with any change of the numbers."""
-
-Features = npt.NDArray[np.float16]
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -48,45 +47,83 @@ class Source:
     content: str | None = None
 
 
+@dataclass(frozen=True)
+class FeatureSpec:
+    """Which features are taken."""
+
+    kind: Kind
+    segment_seconds: float = 3.0
+    most_segments: int = 0
+    """So many segments at most, spread evenly over the track; 0: all of it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one segment: (frames, coefficients or bands, 1), or (values,)."""
+        if self.kind == "musicnn":
+            from assistant.classify.heard import VALUES
+
+            return (VALUES,)
+        return (
+            frames_per_segment(self.segment_seconds),
+            COEFFICIENTS if self.kind == "mfcc" else MEL_BANDS,
+            1,
+        )
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Levels in dB need no more than half precision."""
+        return np.dtype(np.float16 if self.kind == "mel" else np.float32)
+
+    def starts(self, duration: float) -> list[float]:
+        """Where segments begin in a track that is long enough, in seconds."""
+        room = max(0.0, duration - self.segment_seconds)
+        count = 1 + int((room + 1e-3) / self.segment_seconds)
+        last = (count - 1) * self.segment_seconds
+        if count < FEWEST_SEGMENTS and self.kind != "mel":
+            count, last = min(FEWEST_SEGMENTS, 1 + int((room + 1e-3) / SHORTEST_STEP)), room
+        most = HEARD if self.kind == "musicnn" else self.most_segments
+        if most and count > most:
+            count, last = most, room
+        found: list[float] = np.linspace(0.0, last, count).tolist()
+        return found
+
+
 def frames_per_segment(segment_seconds: float) -> int:
     """Windows in a segment, centred as librosa does."""
     return 1 + round(segment_seconds * RATE) // HOP
 
 
-def extract(source: Source, segment_seconds: float, cache: Path | None) -> Features:
-    """MFCC of a track, shape (segments, frames, coefficients, 1), float16.
+def extract(source: Source, spec: FeatureSpec, cache: Path | None) -> Features:
+    """Features of a track, shape (segments, *spec.shape); memory-mapped where there is a cache.
 
     Raises `FileError` for a file that cannot be read, is shorter than a segment, or is silent.
     """
     if cache is None or source.content is None:
-        return _compute(source.path, segment_seconds)
-    kept = cached_features(source.content, segment_seconds, cache)
+        return _compute(source.path, spec)
+    kept = cached_features(source.content, spec, cache)
     if kept is not None:
         return kept
-    features = _compute(source.path, segment_seconds)
-    path = _cache_path(source.content, segment_seconds, cache)
-    with whole_file(path) as temporary, temporary.open("wb") as file:
+    features = _compute(source.path, spec)
+    with whole_file(_cache_path(source.content, spec, cache)) as temporary, temporary.open("wb") as file:
         np.save(file, features)
-    return features
+    kept = cached_features(source.content, spec, cache)
+    return features if kept is None else kept
 
 
 def extract_all(
-    sources: Sequence[Source], segment_seconds: float, cache: Path | None, threads: int
+    sources: Sequence[Source], spec: FeatureSpec, cache: Path | None, threads: int
 ) -> Iterator[tuple[int, Features | FileError]]:
     """Features of many tracks as they are ready, as (index, features or what is wrong)."""
-    import librosa
-
-    # librosa loads its parts when they are first named, which two threads must not do at once.
-    _first_use: Callable[..., Any] = librosa.feature.mfcc
     if cache is not None:
         cache.mkdir(parents=True, exist_ok=True)
 
     def one(source: Source) -> Features | FileError:
         try:
-            return extract(source, segment_seconds, cache)
+            return extract(source, spec, cache)
         except FileError as error:
             return error
 
+    # Transforms, resampling and reading leave the interpreter alone, so that threads are enough.
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         waiting: dict[Future[Features | FileError], int] = {}
         try:
@@ -98,63 +135,84 @@ def extract_all(
             pool.shutdown(cancel_futures=True)
 
 
-def cached_features(content: str, segment_seconds: float, cache: Path) -> Features | None:
+def cached_features(content: str, spec: FeatureSpec, cache: Path) -> Features | None:
     """The features kept for a content hash, or None where there are none that can be used."""
     try:
-        features: Features = np.load(_cache_path(content, segment_seconds, cache), allow_pickle=False)
+        features: Features = np.load(_cache_path(content, spec, cache), mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None  # absent or damaged: made again
-    expected = (frames_per_segment(segment_seconds), COEFFICIENTS, 1)
-    return features if features.dtype == np.float16 and features.shape[1:] == expected else None
+    return features if features.dtype == spec.dtype and features.shape[1:] == spec.shape else None
 
 
-def _cache_path(content: str, segment_seconds: float, cache: Path) -> Path:
-    return cache / f"{content}-mfcc{FEATURES_VERSION}-{segment_seconds:g}s.npy"
+def _cache_path(content: str, spec: FeatureSpec, cache: Path) -> Path:
+    most = f"-{spec.most_segments}" if spec.most_segments else ""
+    return cache / f"{content}-{spec.kind}{FEATURES_VERSION}-{spec.segment_seconds:g}s{most}.npy"
 
 
-def _compute(path: Path, segment_seconds: float) -> Features:
-    import librosa
+def _compute(path: Path, spec: FeatureSpec) -> Features:
+    sounding = (
+        segment for segment in _segments(path, spec) if float(np.sqrt(np.mean(segment**2))) >= SILENCE
+    )
+    if spec.kind == "musicnn":
+        from assistant.classify.heard import hear
 
-    rows = [
-        librosa.feature.mfcc(y=segment, sr=RATE, n_mfcc=COEFFICIENTS, n_fft=WINDOW, hop_length=HOP).T
-        for segment in _segments(path, segment_seconds)
-        if float(np.sqrt(np.mean(segment**2))) >= SILENCE
-    ]
-    if not rows:
+        rows = hear(sounding)
+    else:
+        transform = mfcc if spec.kind == "mfcc" else log_mel
+        rows = [transform(segment)[..., np.newaxis].astype(spec.dtype) for segment in sounding]
+    if not len(rows):
         raise FileError(
             path,
             _("{path} is silent.").format(path=path),
             _("It cannot be told by ear what it is; check the file."),
         )
-    return np.stack(rows)[..., np.newaxis].astype(np.float16)
+    return np.stack(rows)
 
 
-def _segments(path: Path, segment_seconds: float) -> Iterator[npt.NDArray[np.float32]]:
-    """Mono segments spread evenly over the file; of a long one no more than a segment is in memory."""
-    length = round(segment_seconds * RATE)
+def _segments(path: Path, spec: FeatureSpec) -> Iterator[Samples]:
+    """Mono segments at 22,050 Hz; of a long file no more than a block and a segment are in memory."""
+    length = round(spec.segment_seconds * RATE)
     try:
-        duration = soundfile.info(os.fsencode(path)).duration
-        room = duration - segment_seconds + 1e-3
-        if room < 0:
-            raise FileError(
-                path,
-                _("{path} is too short: {duration:.1f} s.").format(path=path, duration=duration),
-                _("A track needs at least {seconds:g} s to be classified.").format(seconds=segment_seconds),
-            )
-        count = min(MAX_SEGMENTS, 1 + int(room / SHORTEST_STEP))
-        whole = read_audio(path, rate=RATE, mono=True)[0][0] if duration <= READ_WHOLE else None
-        for start in np.linspace(0.0, max(0.0, duration - segment_seconds), count).tolist():
-            if whole is not None:
-                segment = whole[round(start * RATE) :][:length]
-            else:
-                samples, _rate = read_audio(path, rate=RATE, mono=True, start=start, duration=segment_seconds)
-                segment = samples[0][:length]
-            if not np.isfinite(segment).all():
-                raise ValueError(_("it holds values that are no numbers"))
-            yield np.pad(segment, (0, length - len(segment)))
+        with soundfile.SoundFile(os.fsencode(path)) as file:
+            duration = file.frames / file.samplerate
+            if duration < spec.segment_seconds - 1e-3:
+                raise FileError(
+                    path,
+                    _("{path} is too short: {duration:.1f} s.").format(path=path, duration=duration),
+                    _("A track needs at least {seconds:g} s to be classified.").format(
+                        seconds=spec.segment_seconds
+                    ),
+                )
+            starts = [round(start * RATE) for start in spec.starts(duration)]
+            begin, held = 0, np.empty(0, np.float32)
+            for block in _resampled(file):
+                held = np.concatenate([held, block])
+                while starts and starts[0] + length <= begin + len(held):
+                    yield held[starts[0] - begin :][:length]
+                    starts.pop(0)
+                passed = max(0, starts[0] - begin) if starts else len(held)
+                begin, held = begin + min(passed, len(held)), held[passed:]
+        for start in starts:  # resampling rounds the length
+            if start - begin < len(held):
+                tail = held[start - begin :][:length]
+                yield np.pad(tail, (0, length - len(tail)))
     except (OSError, RuntimeError, ValueError) as error:
         raise FileError(
             path,
             _("{path} cannot be read: {reason}.").format(path=path, reason=error),
             _("The file is damaged; make it again or take another copy."),
         ) from error
+
+
+def _resampled(file: soundfile.SoundFile) -> Iterator[Samples]:
+    import soxr
+
+    stream = soxr.ResampleStream(file.samplerate, RATE, 1, dtype="float32", quality="HQ")
+    last = False
+    while not last:
+        block = file.read(_BLOCK, dtype="float32", always_2d=True)
+        last = len(block) < _BLOCK
+        mono = block @ np.full(block.shape[1], 1 / block.shape[1], np.float32)
+        if not np.isfinite(mono).all():
+            raise ValueError(_("it holds values that are no numbers"))
+        yield mono if file.samplerate == RATE else stream.resample_chunk(mono, last=last)

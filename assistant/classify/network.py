@@ -1,25 +1,23 @@
-"""The convolutional network on MFCC segments, in Keras on TensorFlow. For a worker process only.
+"""Convolutional networks on segments, in Keras on TensorFlow. For a worker process only.
 
-Four blocks of convolution, pooling and batch normalisation with 64, 32, 32 and 16 channels, a dense
-layer of 64, dropout 0.3 and a softmax; AdamW. Weights are plain arrays in safetensors; the network is
-always built here in code, so that no foreign model file is ever executed.
+`cnn` works on MFCC: four blocks of convolution, pooling and batch normalisation with 64, 32, 32 and 16
+channels, a dense layer of 64, dropout 0.3 and a softmax; AdamW. `cnn-mel` is in `mel_network`. Weights are
+plain arrays in safetensors; a network is always built here in code, so that no foreign model file is ever
+executed.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from assistant.classify.features import COEFFICIENTS, frames_per_segment
-from assistant.errors import FileError
-from assistant.i18n import _
-
-Floats = npt.NDArray[np.float32]
+from assistant.classify.features import FeatureSpec
+from assistant.classify.segments import Floats, Integers, Segments, Standard, measure_standard
 
 CHANNELS = (64, 32, 32, 16)
 BATCH_MOMENTUM = 0.9
@@ -32,123 +30,150 @@ FEWEST_BATCHES = 20
 PATIENCE_SHARE = 0.2
 """Training stops when the validation loss has not fallen for this share of all epochs."""
 
-
-@dataclass(frozen=True)
-class Standard:
-    """Mean and standard deviation of each coefficient over the training part, shape (13,)."""
-
-    mean: Floats
-    deviation: Floats
-
-    def apply(self, features: npt.NDArray[Any]) -> Floats:
-        """Features (…, coefficients, 1) with mean 0 and deviation 1 for each coefficient."""
-        values = features.astype(np.float32)
-        return (values - self.mean[:, np.newaxis]) / self.deviation[:, np.newaxis]
+Prepare = Callable[[Segments, Integers, Standard, int, np.random.Generator], tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True)
-class Segments:
-    """Features in a memory-mapped file, shape (segments, frames, coefficients, 1)."""
+class Recipe:
+    """How a kind of network is built and fed."""
 
-    features: npt.NDArray[np.float16]
-    labels: npt.NDArray[np.int64]
-    tracks: npt.NDArray[np.int64]
-    """The track that each segment is of."""
+    build: Callable[[int, tuple[int, ...]], Any]
+    """From the number of genres and the shape of a segment; the last layer but two is the embedding."""
+    prepare: Prepare
+    """A batch of segments: standardised values, and the share of each genre in each."""
+    learning_rate: float | None = None
+    """Its own, falling as a cosine over the epochs; None: the configured one, constant."""
 
 
 @dataclass(frozen=True)
-class Fit:
-    """A trained network with how it went."""
+class Schedule:
+    """What the person may set of a training."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class NetworkClassifier:
+    """A trained network, with how its training went."""
 
     network: Any
-    epochs: int
-    best_epoch: int
-    valid_loss: float
+    standard: Standard
+    epochs: int = 0
+    best_epoch: int = 0
+    valid_loss: float = math.nan
+
+    @cached_property
+    def _both(self) -> Any:
+        """The network with two outputs: the last layer but two, and the probabilities."""
+        import keras
+
+        return keras.Model(self.network.inputs, [self.network.layers[-3].output, self.network.output])
+
+    def hear(self, features: np.ndarray[Any, Any]) -> tuple[Floats, Floats]:
+        """Log-probabilities of segments (segments, genres), and the embedding of the track."""
+        shares, total = [], np.zeros(self._both.outputs[0].shape[-1])
+        for start in range(0, len(features), PREDICTION_BATCH):
+            values = self.standard.apply(features[start : start + PREDICTION_BATCH])
+            embedding, found = (np.asarray(part) for part in self._both.predict_on_batch(values))
+            shares.append(found)
+            total += embedding.sum(axis=0)
+        logs: Floats = np.log(np.maximum(np.concatenate(shares), 1e-7)).astype(np.float32)
+        return logs, (total / len(features)).astype(np.float32)
+
+    def arrays(self) -> dict[str, Floats]:
+        """What is saved."""
+        arrays = {"mean": self.standard.mean, "deviation": self.standard.deviation}
+        for index, array in enumerate(self.network.get_weights()):
+            arrays[f"weight.{index:03d}"] = np.ascontiguousarray(array)
+        return arrays
 
 
-def measure_standard(segments: Segments) -> Standard:
-    """Mean and deviation over all windows, taken in blocks."""
-    count = 0
-    total = np.zeros(COEFFICIENTS)
-    squares = np.zeros(COEFFICIENTS)
-    for start in range(0, len(segments.features), PREDICTION_BATCH):
-        block = (
-            segments.features[start : start + PREDICTION_BATCH].reshape(-1, COEFFICIENTS).astype(np.float64)
-        )
-        count += len(block)
-        total += block.sum(0)
-        squares += (block**2).sum(0)
-    mean = total / count
-    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    return Standard(mean.astype(np.float32), np.maximum(deviation, 1e-3).astype(np.float32))
+def recipe_of(model: str) -> Recipe:
+    """The recipe of `cnn` or `cnn-mel`."""
+    if model == "cnn-mel":
+        from assistant.classify.mel_network import RECIPE
+
+        return RECIPE
+    return Recipe(build_cnn, _plain)
 
 
-def build(classes: int, segment_seconds: float) -> Any:
-    """The network, with fresh weights; input (frames, coefficients, 1), output probabilities."""
+def restore(model: str, arrays: dict[str, Any], classes: int, spec: FeatureSpec) -> NetworkClassifier:
+    """The classifier of saved arrays. Raises `KeyError` or `ValueError` where they do not fit."""
+    network = recipe_of(model).build(classes, spec.shape)
+    network.set_weights([arrays[name] for name in sorted(arrays) if name.startswith("weight.")])
+    return NetworkClassifier(network, Standard(arrays["mean"], arrays["deviation"]))
+
+
+def build_cnn(classes: int, shape: tuple[int, ...]) -> Any:
+    """The network on MFCC with fresh weights; input (frames, coefficients, 1), output probabilities."""
+    import keras
+
+    layers = keras.layers
+    entry = keras.Input(shape)
+    layer = entry
+    for number, channels in enumerate(CHANNELS):
+        size = 2 if number == len(CHANNELS) - 1 else 3
+        layer = layers.Conv2D(channels, size, activation="relu", padding="same")(layer)
+        layer = layers.MaxPooling2D(size, strides=2, padding="same")(layer)
+        layer = layers.BatchNormalization(momentum=BATCH_MOMENTUM)(layer)
+    layer = layers.Dense(64, activation="relu")(layers.Flatten()(layer))
+    layer = layers.Dropout(0.3)(layer)
+    return keras.Model(entry, layers.Dense(classes, activation="softmax")(layer))
+
+
+def fit(
+    model: str,
+    training: Segments,
+    validation: Segments,
+    *,
+    classes: int,
+    schedule: Schedule,
+    on_epoch: Callable[[dict[str, Any]], None],
+) -> NetworkClassifier:
+    """Train, and keep the weights of the epoch with the least validation loss."""
     import keras
 
     # What the person may have set in keras.json is not meant for us.
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
-    layers = keras.layers
-    network = keras.Sequential([keras.Input((frames_per_segment(segment_seconds), COEFFICIENTS, 1))])
-    for number, channels in enumerate(CHANNELS):
-        size = 2 if number == len(CHANNELS) - 1 else 3
-        network.add(layers.Conv2D(channels, size, activation="relu", padding="same"))
-        network.add(layers.MaxPooling2D(size, strides=2, padding="same"))
-        network.add(layers.BatchNormalization(momentum=BATCH_MOMENTUM))
-    network.add(layers.Flatten())
-    network.add(layers.Dense(64, activation="relu"))
-    network.add(layers.Dropout(0.3))
-    network.add(layers.Dense(classes, activation="softmax"))
-    return network
-
-
-def fit(
-    training: Segments,
-    validation: Segments,
-    standard: Standard,
-    *,
-    classes: int,
-    segment_seconds: float,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    seed: int,
-    on_epoch: Callable[[dict[str, Any]], None],
-) -> Fit:
-    """Train, and keep the weights of the epoch with the least validation loss."""
-    import keras
-
-    keras.utils.set_random_seed(seed)
-    order = np.random.default_rng(seed)
-    network = build(classes, segment_seconds)
+    keras.utils.set_random_seed(schedule.seed)
+    recipe, order = recipe_of(model), np.random.default_rng(schedule.seed)
+    standard = measure_standard(training)
+    network = recipe.build(classes, training.features.shape[1:])
+    optimizer = keras.optimizers.AdamW(recipe.learning_rate or schedule.learning_rate)
     network.compile(
-        optimizer=keras.optimizers.AdamW(learning_rate),
-        loss="sparse_categorical_crossentropy",
+        optimizer=optimizer,
+        loss="categorical_crossentropy",
         metrics=["accuracy"],
         jit_compile=False,  # compiling takes longer than it saves on a CPU
     )
     best_loss, best_epoch, best_weights = float("inf"), 0, network.get_weights()
-    patience = max(5, round(epochs * PATIENCE_SHARE))
+    patience = max(5, round(schedule.epochs * PATIENCE_SHARE))
     epoch = 0
-    for epoch in range(1, epochs + 1):
-        shuffled = _draw(training, batch_size, order)
-        sums = np.zeros(3)
-        for start in range(0, len(shuffled), batch_size):
-            chosen = np.sort(shuffled[start : start + batch_size])
-            if len(chosen) == 1 and len(shuffled) > 1:
-                continue  # one segment has no batch statistics
-            logs = network.train_on_batch(
-                standard.apply(training.features[chosen]), training.labels[chosen], return_dict=True
+    for epoch in range(1, schedule.epochs + 1):
+        if recipe.learning_rate:
+            done = (epoch - 1) / schedule.epochs
+            optimizer.learning_rate = recipe.learning_rate * (
+                0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2
             )
-            sums += len(chosen) * np.array([1.0, float(logs["loss"]), float(logs["accuracy"])])
+        drawn = _draw(training, schedule.batch_size, order)
+        sums = np.zeros(3)
+        for start in range(0, len(drawn), schedule.batch_size):
+            places = np.sort(drawn[start : start + schedule.batch_size])
+            if len(places) == 1 and len(drawn) > 1:
+                continue  # one segment has no batch statistics
+            values, wanted = recipe.prepare(training, places, standard, classes, order)
+            logs = network.train_on_batch(values, wanted, return_dict=True)
+            sums += len(places) * np.array([1.0, float(logs["loss"]), float(logs["accuracy"])])
         loss, accuracy = _evaluate(network, validation, standard)
         on_epoch(
             {
                 "event": "epoch",
                 "epoch": epoch,
-                "epochs": epochs,
+                "epochs": schedule.epochs,
                 "loss": sums[1] / sums[0],
                 "accuracy": sums[2] / sums[0],
                 "valid_loss": loss,
@@ -160,61 +185,36 @@ def fit(
         elif epoch - best_epoch >= patience:
             break
     network.set_weights(best_weights)
-    return Fit(network, epoch, best_epoch, best_loss)
+    return NetworkClassifier(network, standard, epoch, best_epoch, best_loss)
 
 
-def _draw(segments: Segments, batch_size: int, order: np.random.Generator) -> npt.NDArray[np.int64]:
+def shares_of(labels: Integers, classes: int) -> Floats:
+    """One for the genre of each segment, shape (segments, classes)."""
+    return np.eye(classes, dtype=np.float32)[labels]
+
+
+def _plain(
+    segments: Segments, places: Integers, standard: Standard, classes: int, _order: np.random.Generator
+) -> tuple[Floats, Floats]:
+    return standard.apply(segments.features[places]), shares_of(segments.labels[places], classes)
+
+
+def _draw(segments: Segments, batch_size: int, order: np.random.Generator) -> Integers:
     """The segments of one epoch in a random order: at most so many of each track, drawn anew."""
-    chosen: list[npt.NDArray[np.int64]] = []
-    while sum(map(len, chosen)) < max(1, FEWEST_BATCHES * batch_size):
-        shuffled = order.permutation(len(segments.tracks))
-        tracks = segments.tracks[shuffled]
-        by_track = np.argsort(tracks, kind="stable")
-        rank = np.empty(len(tracks), dtype=np.int64)
-        rank[by_track] = np.arange(len(tracks)) - np.searchsorted(tracks[by_track], tracks[by_track])
-        chosen.append(shuffled[rank < DRAWN_PER_TRACK])
-    return np.concatenate(chosen)
-
-
-def probabilities(network: Any, features: npt.NDArray[Any], standard: Standard) -> Floats:
-    """Probabilities of segments, shape (segments, genres)."""
-    parts = [
-        np.asarray(network.predict_on_batch(standard.apply(features[start : start + PREDICTION_BATCH])))
-        for start in range(0, len(features), PREDICTION_BATCH)
-    ]
-    return np.concatenate(parts).astype(np.float32)
+    drawn: list[Integers] = []
+    while sum(map(len, drawn)) < max(1, FEWEST_BATCHES * batch_size):
+        drawn.append(segments.drawn(DRAWN_PER_TRACK, order))
+    return np.concatenate(drawn)
 
 
 def _evaluate(network: Any, segments: Segments, standard: Standard) -> tuple[float, float]:
-    found = probabilities(network, segments.features, standard)
+    parts = [
+        np.asarray(
+            network.predict_on_batch(standard.apply(segments.features[start : start + PREDICTION_BATCH]))
+        )
+        for start in range(0, len(segments.features), PREDICTION_BATCH)
+    ]
+    found = np.concatenate(parts)
     of_truth = found[np.arange(len(found)), segments.labels]
     loss = float(-np.log(np.maximum(of_truth, 1e-7)).mean())
     return loss, float((found.argmax(1) == segments.labels).mean())
-
-
-def save_weights(network: Any, standard: Standard, path: Path) -> None:
-    """Write weights and standardisation as safetensors."""
-    from safetensors.numpy import save_file
-
-    arrays = {"mean": standard.mean, "deviation": standard.deviation}
-    for index, array in enumerate(network.get_weights()):
-        arrays[f"weight.{index:03d}"] = np.ascontiguousarray(array)
-    save_file(arrays, path)
-
-
-def load_weights(path: Path, classes: int, segment_seconds: float) -> tuple[Any, Standard]:
-    """The network and standardisation of `save_weights`. Raises `FileError` for anything else."""
-    from safetensors.numpy import load_file
-
-    network = build(classes, segment_seconds)
-    try:
-        arrays = load_file(path)
-        standard = Standard(arrays.pop("mean"), arrays.pop("deviation"))
-        network.set_weights([arrays[name] for name in sorted(arrays)])
-    except Exception as error:  # safetensors has its own kinds of errors for damage
-        raise FileError(
-            path,
-            _("The classifier {path} cannot be read: {reason}.").format(path=path, reason=error),
-            _("Train the classifier again."),
-        ) from error
-    return network, standard

@@ -11,12 +11,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from assistant.classify.process import features_request, source, start_worker
+from assistant.classify.calibration import Heard
+from assistant.classify.process import base_request, source, start_worker
 from assistant.classify.report import Report
-from assistant.classify.store import current_version, version_folder
+from assistant.classify.store import (
+    Description,
+    current_version,
+    features_folder,
+    read_description,
+    version_folder,
+)
 from assistant.errors import FileError, MusicHelperError
 from assistant.i18n import _
-from assistant.library.ledger import Proposal, Track
+from assistant.library.ledger import STRANGE, Proposal, Track
 from assistant.library.library import Library
 from assistant.workers import Worker
 
@@ -28,7 +35,7 @@ OnEvent = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a version thinks of a file; probabilities are means over its segments."""
+    """What a version thinks of a file, by a vote of its segments."""
 
     path: Path
     genre: str
@@ -36,6 +43,17 @@ class Prediction:
     top: list[tuple[str, float]]
     """All genres with their probabilities, most likely first."""
     segments: int
+    agreement: float
+    """Share of the segments that name the genre."""
+    strangeness: float
+    """Share of known music that is nearer to its genres; from 0.95 on it is probably none of them."""
+    likely: int
+    """So many of the first of `top` hold the truth, as often as `classifier.set_level` says."""
+
+    @property
+    def none_of_these(self) -> bool:
+        """It is farther from all genres than nearly all known music."""
+        return self.strangeness >= STRANGE
 
 
 class Predictor:
@@ -71,13 +89,17 @@ class Predictor:
         report = self.report()
         if not sources:
             return []
+        settings = self._library.settings.classifier
+        folder = version_folder(self._library, report.version)
+        description = read_description(folder)
         request = {
-            **features_request(self._library, [source(path, content) for path, content in sources]),
-            "folder": str(version_folder(self._library, report.version)),
+            **base_request(settings, features_folder(self._library)),
+            "sources": [source(path, content) for path, content in sources],
+            "folder": str(folder),
         }
         results = self._worker.call("predict", request, on_event=on_event)["results"]
         return [
-            _prediction(path, result, report.genres)
+            _prediction(path, result, description, settings.set_level)
             for (path, _content), result in zip(sources, results, strict=True)
         ]
 
@@ -170,7 +192,17 @@ def propose(library: Library, on_event: OnEvent | None = None, *, predictor: Pre
         results = predictor.predict(sources, on_event)
     now = time.time()
     proposals = [
-        Proposal(track.id, version, result.genre, result.probability, result.top, now)
+        Proposal(
+            track.id,
+            version,
+            result.genre,
+            result.probability,
+            result.top,
+            now,
+            result.agreement,
+            result.strangeness,
+            result.likely,
+        )
         for track, result in zip(wanted, results, strict=True)
         if isinstance(result, Prediction)
     ]
@@ -205,9 +237,23 @@ def _known_source(library: Library, path: Path) -> tuple[Path, str | None] | Non
     return library.root / track.wav, track.content
 
 
-def _prediction(path: Path, result: dict[str, Any], genres: Sequence[str]) -> Prediction | FileError:
+def _prediction(
+    path: Path, result: dict[str, Any], description: Description, set_level: float
+) -> Prediction | FileError:
     if "title" in result:
         return FileError(path, result["title"], result["hint"])
-    shares: list[float] = result["probabilities"]
-    top = sorted(zip(genres, shares, strict=True), key=lambda pair: -pair[1])
-    return Prediction(path, top[0][0], top[0][1], top, result["segments"])
+    heard, calibration, genres = Heard(**result), description.calibration, description.genres
+    top = sorted(
+        zip(genres, calibration.probabilities(heard), strict=True), key=lambda pair: (-pair[1], pair[0])
+    )
+    genre, probability = top[0]
+    return Prediction(
+        path=path,
+        genre=genre,
+        probability=probability,
+        top=top,
+        segments=heard.segments,
+        agreement=heard.votes[genres.index(genre)] / heard.segments,
+        strangeness=calibration.strangeness(heard),
+        likely=calibration.likely([share for _genre, share in top], set_level),
+    )

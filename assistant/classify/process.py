@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from assistant.classify.store import features_folder
-from assistant.library.library import Library
+from assistant.config import ClassifierSettings
 from assistant.workers import Worker
 
 ENVIRONMENT = {
@@ -27,12 +26,11 @@ def source(path: Path, content: str | None) -> dict[str, Any]:
     return {"path": str(path), "content": content}
 
 
-def features_request(library: Library, sources: list[dict[str, Any]]) -> dict[str, Any]:
-    """What each request for features holds."""
-    settings = library.settings.classifier
+def base_request(settings: ClassifierSettings, cache: Path) -> dict[str, Any]:
+    """What each request holds."""
     return {
-        "sources": sources,
         "segment_seconds": settings.segment_seconds,
+        "most_segments": settings.most_segments,
         "threads": settings.threads,
-        "cache": str(features_folder(library)),
+        "cache": str(cache),
     }

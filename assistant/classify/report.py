@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from assistant.classify.calibration import Heard, calibration_curve
 from assistant.errors import FileError
 from assistant.files import write_json
 from assistant.i18n import _
 
 REPORT_NAME = "report.json"
+TOP = 3
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,15 @@ class Report:
     """Accuracy on the test tracks of always naming the genre with most training tracks."""
     segment_accuracy: float
     """The same by segments of the test tracks; a smaller claim than by track."""
+    leaky_accuracy: float | None
+    """By segments split at random, so that parts of a track lie on both sides: what others report.
+
+    Says nothing of new music; None where it was not measured."""
+    top3_accuracy: float
+    """Share of the test tracks whose genre is among the three likeliest."""
     split: str
-    """`track`: no track has segments in two parts."""
+    """`track`: no track has segments in two parts; `lists`: the same, by given lists; `folds`: each track is
+    tested by a model that was trained without its fold."""
     grouping: dict[str, str]
     """By genre, what stays together in one part: `artist`, `album` or only the `track`."""
     tracks: dict[str, int]
@@ -44,8 +53,12 @@ class Report:
     """`precision`, `recall` and `support` (number of test tracks) of each genre."""
     confusion: list[list[int]]
     """Test tracks: a row for each true genre, a column for each named one, both as in `genres`."""
+    calibration: dict[str, Any]
+    """How often probabilities are right on the test tracks (see `calibration_curve`); the `temperature`."""
+    cross_validation: dict[str, dict[str, Any]]
+    """By model that was tried: `accuracy`, `interval`, `tracks`, `folds`. Without the test tracks."""
     tested: list[dict[str, Any]]
-    """Each test track: `path`, `genre`, `predicted`, `probability`."""
+    """Each test track: `path`, `genre`, `predicted`, `probability`, `agreement`."""
     left_out: list[dict[str, str]]
     """Tracks that were not used: `path` and `reason`."""
     genres_left_out: list[str]
@@ -53,16 +66,70 @@ class Report:
     epochs: int
     best_epoch: int
     """The epoch whose weights were kept: the least validation loss."""
-    valid_loss: float
+    valid_loss: float | None
+    """None where no network was trained."""
     seed: int
     seconds: dict[str, float]
     """What took how long: `features`, `training`."""
     made: float
     """Unix time."""
 
+    def with_left_out(self, tracks: list[dict[str, str]], genres: list[str]) -> Report:
+        """The same with the tracks and genres that were not used."""
+        return replace(self, left_out=tracks, genres_left_out=genres)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A test track: what it is, and what a model without it says."""
+
+    name: str
+    label: int
+    heard: Heard
+    probabilities: list[float]
+
+    @property
+    def named(self) -> int:
+        """The likeliest genre."""
+        return max(range(len(self.probabilities)), key=self.probabilities.__getitem__)
+
+
+def figures(genres: Sequence[str], tested: Sequence[HeldOut], commonest: int) -> dict[str, Any]:
+    """The fields of a report that come from test tracks; `commonest` is the largest genre of the training."""
+    truth, named = [one.label for one in tested], [one.named for one in tested]
+    hits = [a == b for a, b in zip(truth, named, strict=True)]
+    matrix = confusion_matrix(truth, named, len(genres))
+    segments = sum(one.heard.segments for one in tested)
+    top = [sorted(one.probabilities, reverse=True)[:TOP][-1] for one in tested]
+    return {
+        "genres": list(genres),
+        "accuracy": sum(hits) / len(tested),
+        "accuracy_interval": wilson_interval(sum(hits), len(tested)),
+        "chance": 1 / len(genres),
+        "majority": truth.count(commonest) / len(tested),
+        "segment_accuracy": sum(one.heard.votes[one.label] for one in tested) / segments,
+        "top3_accuracy": sum(
+            one.probabilities[one.label] >= least for one, least in zip(tested, top, strict=True)
+        )
+        / len(tested),
+        "per_genre": figures_per_genre(genres, matrix),
+        "confusion": matrix,
+        "calibration": calibration_curve([max(one.probabilities) for one in tested], hits),
+        "tested": [
+            {
+                "path": one.name,
+                "genre": genres[one.label],
+                "predicted": genres[one.named],
+                "probability": one.probabilities[one.named],
+                "agreement": one.heard.votes[one.named] / one.heard.segments,
+            }
+            for one in tested
+        ],
+    }
 
 
 def write_report(folder: Path, report: Report) -> None:

@@ -69,6 +69,45 @@ def split_tracks(members: Sequence[Member], validation_share: float, test_share:
     return Split(parts, grouping)
 
 
+def split_folds(members: Sequence[Member], folds: int, seed: int) -> list[int]:
+    """The fold of each track: groups as in `split_tracks` stay together, each genre is spread evenly.
+
+    With 0 folds each group is one: leave-one-out.
+    """
+    keys = _keys(members)
+    groups: dict[str, list[int]] = defaultdict(list)
+    for place, member in enumerate(members):
+        groups[keys[member.name]].append(place)
+    order = sorted(groups)
+    random.Random(seed).shuffle(order)
+    order.sort(key=lambda key: -len(groups[key]))
+    count = min(folds or len(order), len(order))
+    filled: list[Counter[str]] = [Counter() for _fold in range(count)]
+    found = [0] * len(members)
+    for key in order:
+        genres = Counter(members[place].genre for place in groups[key])
+        fold = min(
+            range(count),
+            key=lambda fold: (sum(filled[fold][genre] for genre in genres), filled[fold].total()),
+        )
+        filled[fold] += genres
+        for place in groups[key]:
+            found[place] = fold
+    return found
+
+
+def _keys(members: Sequence[Member]) -> dict[str, str]:
+    """The group of each track, by name."""
+    by_genre: dict[str, list[Member]] = defaultdict(list)
+    for member in sorted(members, key=lambda member: member.name):
+        by_genre[member.genre].append(member)
+    found: dict[str, str] = {}
+    for of_genre in by_genre.values():
+        _level, keys = _group(of_genre)
+        found.update(zip((member.name for member in of_genre), keys, strict=True))
+    return found
+
+
 def _group(members: list[Member]) -> tuple[str, list[str]]:
     for level in ("artist", "album"):
         keys = []

@@ -1,29 +1,38 @@
-"""The process in which librosa and TensorFlow work. Started by `start_worker`, not imported."""
+"""The process in which features are taken and models trained. Started by `start_worker`, not imported.
+
+TensorFlow is loaded here only where a network is trained or used.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
 
-from assistant.classify import network as cnn
+from assistant.classify import novelty
 from assistant.classify.features import (
-    COEFFICIENTS,
     FEATURES_VERSION,
     Features,
+    FeatureSpec,
+    Kind,
     Source,
     extract,
     extract_all,
-    frames_per_segment,
 )
+from assistant.classify.models import KINDS, NETWORKS
+from assistant.classify.segments import Segments, pack
 from assistant.classify.store import WEIGHTS_NAME, read_description
 from assistant.errors import FileError, MusicHelperError
 from assistant.i18n import _
 from assistant.workers import Emit, Message, serve
 
 _EVENT_SECONDS = 0.1
+_LEAKY_PER_TRACK = 10
+_LEAKY_PARTS = (0.6, 0.8)
 
 
 def make_features(request: Message, emit: Emit) -> Message:
@@ -36,53 +45,58 @@ def make_features(request: Message, emit: Emit) -> Message:
     return {"results": results}
 
 
-def train(request: Message, emit: Emit) -> Message:
-    """Train on the tracks of part `train` with cached features; writes the weights into `folder`.
+def fit(request: Message, emit: Emit) -> Message:
+    """Train on the tracks with the numbers `train`, and answer with what is heard in those of `predict`.
 
-    Answers with the mean probabilities of each track of part `test`.
+    A network chooses its epoch by the tracks of `validation`; the other models learn from them too. With a
+    `folder` the weights are written there.
     """
     started = time.monotonic()
-    folder, seconds = Path(request["folder"]), float(request["segment_seconds"])
-    classes = int(request["classes"])
-    training = _pack(request, "train", folder)
-    validation = _pack(request, "validation", folder)
-    standard = cnn.measure_standard(training)
-    fit = cnn.fit(
-        training,
-        validation,
-        standard,
-        classes=classes,
-        segment_seconds=seconds,
-        epochs=int(request["epochs"]),
-        batch_size=int(request["batch_size"]),
-        learning_rate=float(request["learning_rate"]),
-        seed=int(request["seed"]),
-        on_epoch=emit,
-    )
-    tested = []
-    for track in request["tracks"]:
-        if track["part"] == "test":
-            found = cnn.probabilities(fit.network, _cached(track, request), standard)
-            right = int((found.argmax(1) == track["label"]).sum())
-            tested.append(
-                {"probabilities": found.mean(0).tolist(), "segments": len(found), "right_segments": right}
-            )
-    cnn.save_weights(fit.network, standard, folder / WEIGHTS_NAME)
+    train, validation = list(request["train"]), list(request["validation"])
+    if request["model"] not in NETWORKS:
+        train, validation = train + validation, []
+    training, validating = _pack(request, train), _pack(request, validation)
+    trained = _train(request, training, validating, emit)
+    embeddings = [trained.hear(_cached(request, place))[1] for place in train]
+    labels = np.array([request["tracks"][place]["label"] for place in train])
+    strange = novelty.fit(np.stack(embeddings), labels)
+    heard = [_heard(trained, strange, _cached(request, place)) for place in request["predict"]]
+    if request.get("folder"):
+        from safetensors.numpy import save_file
+
+        save_file({**trained.arrays(), **strange.arrays()}, Path(request["folder"]) / WEIGHTS_NAME)
     return {
-        "tested": tested,
-        "segments": {"train": len(training.labels), "validation": len(validation.labels)},
-        "epochs": fit.epochs,
-        "best_epoch": fit.best_epoch,
-        "valid_loss": fit.valid_loss,
+        "heard": heard,
+        "segments": {"train": len(training.labels), "validation": len(validating.labels)},
+        "epochs": getattr(trained, "epochs", 0),
+        "best_epoch": getattr(trained, "best_epoch", 0),
+        "valid_loss": getattr(trained, "valid_loss", None),
         "seconds": time.monotonic() - started,
     }
 
 
-_loaded: dict[str, tuple[Any, cnn.Standard]] = {}
+def fit_leaky(request: Message, emit: Emit) -> Message:
+    """Train and test on segments split at random, as the tutorials do: parts of a track lie on both sides.
+
+    Answers with the share of test segments that are right, which means nothing for new music.
+    """
+    order = np.random.default_rng(int(request["seed"]))
+    everything = _pack(request, range(len(request["tracks"])))
+    drawn = everything.drawn(_LEAKY_PER_TRACK, order)
+    first, second = (round(share * len(drawn)) for share in _LEAKY_PARTS)
+    parts = [
+        everything.chosen(np.sort(part)) for part in (drawn[:first], drawn[first:second], drawn[second:])
+    ]
+    trained = _train(request, parts[0], parts[1], emit)
+    found = trained.hear(parts[2].features)[0].argmax(axis=1)
+    return {"accuracy": float((found == parts[2].labels).mean())}
+
+
+_loaded: dict[str, tuple[Any, novelty.Novelty]] = {}
 
 
 def predict(request: Message, emit: Emit) -> Message:
-    """Mean probabilities of each of `sources` by the version in `folder`, or the error of each."""
+    """What the version in `folder` hears in each of `sources`, or the error of each."""
     folder = request["folder"]
     description = read_description(Path(folder))
     if description.features_version != FEATURES_VERSION:
@@ -90,27 +104,81 @@ def predict(request: Message, emit: Emit) -> Message:
             _("The classifier in use was trained on other features than this musichelper makes."),
             _("Train it again with `musichelper classifier train`."),
         )
+    spec = description.feature_spec
     if folder not in _loaded:
         _loaded.clear()
-        _loaded[folder] = cnn.load_weights(
-            Path(folder) / WEIGHTS_NAME, len(description.genres), description.segment_seconds
-        )
-    network, standard = _loaded[folder]
+        _loaded[folder] = _load(Path(folder) / WEIGHTS_NAME, description.model, len(description.genres), spec)
+    trained, strange = _loaded[folder]
     results: list[Message] = [{} for _source in request["sources"]]
-    for index, features in _extract({**request, "segment_seconds": description.segment_seconds}, emit):
-        if isinstance(features, FileError):
-            results[index] = _failure(features)
-        else:
-            mean = cnn.probabilities(network, features, standard).mean(0)
-            results[index] = {"probabilities": mean.tolist(), "segments": len(features)}
+    for index, features in _extract({**request, **description.feature_request}, emit):
+        results[index] = (
+            _failure(features) if isinstance(features, FileError) else _heard(trained, strange, features)
+        )
     return {"results": results}
 
 
-def _extract(request: Message, emit: Emit) -> Any:
+def _train(request: Message, training: Segments, validation: Segments, emit: Emit) -> Any:
+    if request["model"] not in NETWORKS:
+        from assistant.classify import head
+
+        return head.fit(training, int(request["classes"]))
+    from assistant.classify import network
+
+    return network.fit(
+        request["model"],
+        training,
+        validation,
+        classes=int(request["classes"]),
+        schedule=network.Schedule(**request["schedule"]),
+        on_epoch=emit,
+    )
+
+
+def _load(path: Path, model: str, classes: int, spec: FeatureSpec) -> tuple[Any, novelty.Novelty]:
+    from safetensors.numpy import load_file
+
+    try:
+        arrays = load_file(path)
+        strange = novelty.restore(arrays)
+        if model not in NETWORKS:
+            from assistant.classify import head
+
+            return head.restore(arrays), strange
+        from assistant.classify import network
+
+        return network.restore(model, arrays, classes, spec), strange
+    except Exception as error:  # safetensors has its own kinds of errors for damage
+        raise FileError(
+            path,
+            _("The classifier {path} cannot be read: {reason}.").format(path=path, reason=error),
+            _("Train the classifier again."),
+        ) from error
+
+
+def _heard(trained: Any, strange: novelty.Novelty, features: Features) -> Message:
+    logs, embedding = trained.hear(features)
+    votes = np.bincount(logs.argmax(axis=1), minlength=logs.shape[1])
+    return {
+        "logs": logs.mean(axis=0).tolist(),
+        "votes": votes.tolist(),
+        "distance": strange.distance(embedding),
+    }
+
+
+def _failure(error: FileError) -> Message:
+    return {"title": error.title, "hint": error.hint}
+
+
+def _spec(request: Message) -> FeatureSpec:
+    kind: Kind = request.get("kind") or KINDS[request["model"]]
+    return FeatureSpec(kind, float(request["segment_seconds"]), int(request["most_segments"]))
+
+
+def _extract(request: Message, emit: Emit) -> Iterator[tuple[int, Features | FileError]]:
     sources = [Source(Path(source["path"]), source.get("content")) for source in request["sources"]]
     cache = Path(request["cache"]) if request.get("cache") else None
     told = 0.0
-    found = extract_all(sources, float(request["segment_seconds"]), cache, int(request["threads"]))
+    found = extract_all(sources, _spec(request), cache, int(request["threads"]))
     for done, (index, features) in enumerate(found, start=1):
         yield index, features
         if done == len(sources) or time.monotonic() - told >= _EVENT_SECONDS:
@@ -118,35 +186,22 @@ def _extract(request: Message, emit: Emit) -> Any:
             emit({"event": "features", "done": done, "total": len(sources)})
 
 
-def _cached(track: Message, request: Message) -> Features:
-    return extract(
-        Source(Path(track["path"]), track["content"]),
-        float(request["segment_seconds"]),
-        Path(request["cache"]),
-    )
+def _cached(request: Message, place: int) -> Features:
+    track = request["tracks"][place]
+    return extract(Source(Path(track["path"]), track["content"]), _spec(request), Path(request["cache"]))
 
 
-def _pack(request: Message, part: str, folder: Path) -> cnn.Segments:
-    """The segments of one part in one memory-mapped file without a name, so that memory stays flat."""
-    tracks = [track for track in request["tracks"] if track["part"] == part]
-    path = folder / f"{part}.f16"
-    labels: list[int] = []
-    numbers: list[int] = []
-    with path.open("wb") as file:
-        for number, track in enumerate(tracks):
-            features = _cached(track, request)
-            features.tofile(file)
-            labels += [track["label"]] * len(features)
-            numbers += [number] * len(features)
-    shape = (len(labels), frames_per_segment(float(request["segment_seconds"])), COEFFICIENTS, 1)
-    packed = np.memmap(path, dtype=np.float16, mode="r", shape=shape)
-    path.unlink()  # the map keeps it until the process is done with it
-    return cnn.Segments(packed, np.array(labels, dtype=np.int64), np.array(numbers, dtype=np.int64))
-
-
-def _failure(error: FileError) -> Message:
-    return {"title": error.title, "hint": error.hint}
+def _pack(request: Message, places: Sequence[int]) -> Segments:
+    tracks = ((_cached(request, place), request["tracks"][place]["label"]) for place in places)
+    return pack(tracks, _spec(request), Path(request.get("folder") or request.get("cache") or gettempdir()))
 
 
 if __name__ == "__main__":
-    serve({"features": make_features, "train": train, "predict": predict})
+    serve(
+        {
+            "features": make_features,
+            "fit": fit,
+            "fit_leaky": fit_leaky,
+            "predict": predict,
+        }
+    )

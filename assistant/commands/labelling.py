@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def add_commands(commands: Commands) -> None:
     accept.add_argument(
         "--above", type=float, metavar="P", required=True, help=_("a probability from 0 to 1")
     )
+    add_command(group, "review", _("labels that the sound contradicts"), _review)
     add_command(group, "undo", _("take the last decision back"), _undo)
     add_command(group, "export", _("print all decisions as JSON"), _export)
     importing = add_command(group, "import", _("apply decisions from an export"), _import)
@@ -34,6 +36,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _list(context: Context) -> int:
+    from assistant.label.learning import live_accuracy
     from assistant.label.queue import review_queue
 
     items = review_queue(context.library, order=context.arguments.order)
@@ -48,16 +51,55 @@ def _list(context: Context) -> int:
                 "genre": proposal.genre if proposal else None,
                 "probability": proposal.probability if proposal else None,
                 "top": proposal.top if proposal else [],
+                "agreement": proposal.agreement if proposal else None,
+                "strangeness": proposal.strangeness if proposal else None,
+                "none_of_these": proposal.none_of_these if proposal else None,
+                "likely": [genre for genre, _share in proposal.top[: proposal.likely or 0]]
+                if proposal
+                else [],
             }
         )
         top = proposal.top[:3] if proposal else []
-        rows.append([str(item.track.path), *(f"{genre} {share:.0%}" for genre, share in top)])
+        row = [str(item.track.path), *(f"{genre} {share:.0%}" for genre, share in top)]
+        rows.append([*row, _("perhaps none of these")] if proposal and proposal.none_of_these else row)
+    live = live_accuracy(context.library)
     if context.json:
-        context.console.document({"proposals": documents})
+        kept = {"kept": live.kept, "decided": live.decided, "share": live.share}
+        context.console.document({"proposals": documents, "live_accuracy": kept})
     else:
         context.console.table(rows)
         if not rows:
             context.console.say(_("No track waits for a genre."))
+        if live.share is not None:
+            context.console.say(
+                _("You kept {kept} of {decided} proposals, {share:.0%}.").format(
+                    kept=live.kept, decided=live.decided, share=live.share
+                )
+            )
+    return 0
+
+
+def _review(context: Context) -> int:
+    from assistant.classify.review import suspicious_labels
+    from assistant.commands.classifier import show_training
+
+    found = suspicious_labels(context.library, on_event=lambda event: show_training(context, event))
+    context.console.clear()
+    if context.json:
+        rows = [{**asdict(one), "path": str(context.library.root / one.path)} for one in found]
+        context.console.document({"suspicious": rows})
+        return 0
+    for one in found:
+        context.console.result(
+            _("{path}: {genre} {probability:.0%}, rather {suggested} {suggested_probability:.0%}").format(
+                **asdict(one)
+            )
+        )
+    context.console.say(
+        _("`musichelper label set FILE GENRE` moves a track; nothing is moved by itself.")
+        if found
+        else _("No label is contradicted by its sound.")
+    )
     return 0
 
 

@@ -10,6 +10,7 @@ from assistant.classify.predict import propose
 from assistant.classify.store import current_version
 from assistant.config import Settings
 from assistant.errors import MusicHelperError
+from assistant.label.learning import learn
 from assistant.library.library import Library
 
 QUIET_SECONDS = 5.0
@@ -17,8 +18,13 @@ QUIET_SECONDS = 5.0
 
 
 def propose_for_new(library: Library) -> int:
-    """Propose a genre for each track that wants one; returns how many are new, 0 without a classifier."""
-    return propose(library) if current_version(library) else 0
+    """Propose a genre for each track that wants one; returns how many are new, 0 without a classifier.
+
+    Where the person has decided often enough, the classifier learns from that first.
+    """
+    if current_version(library) is None:
+        return 0
+    return learn(library) or propose(library)
 
 
 class Proposer:
@@ -41,7 +47,7 @@ class Proposer:
         self._thread.start()
 
     def note(self) -> None:
-        """A track became ready."""
+        """A track became ready, or the person decided."""
         self._news.set()
 
     def close(self) -> None:

@@ -25,6 +25,8 @@ def classifier(run: RunContext) -> None:
     def heed(event: dict[str, Any]) -> None:
         if event.get("event") == "epoch":
             event = {**event, "step": event.get("epoch"), "steps": event.get("epochs")}
+        elif event.get("event") == "fold":
+            event = {**event, "step": event.get("fold"), "steps": event.get("folds")}
         run.emit(event)
         # Training lives in a helper process: stopping it is leaving it, pausing is not reading on.
         match run.control():

@@ -155,7 +155,7 @@ async def test_new_proposals_are_shown_and_nothing_moves(opened: Opened, music: 
         await press(pilot, "n", "n", "n")
         assert name(screen) == "song d.wav"
         assert "No proposal yet" in screen_text(pilot)
-        for letter, genre in (("d", "blues"), ("a", "rock")):
+        for letter, genre in (("d", "blues"), ("e", "rock")):
             track = music.ledger.track_at(Path(f"unknow/song {letter}.wav"))
             assert track is not None
             propose(music, track, (genre, 0.77), ("jazz", 0.23))

@@ -112,3 +112,24 @@ def test_pace_is_the_median() -> None:
     for track, moment in ((1, 0.0), (2, 2.0), (3, 4.0), (4, 60.0)):
         made.decide(track, "label", "jazz", moment)
     assert made.pace() == 2.0
+
+
+def test_learning_moves_nothing_up_to_the_cursor() -> None:
+    made = session(1, 2, 3, 4, 5)
+    made.browse(1)
+    fresh = [item(5, "jazz"), item(3, "rock"), item(4, "jazz"), item(2, "rock"), item(1, "jazz")]
+    made.take(fresh, ["jazz", "rock"], ["jazz"])
+    made.rescore(fresh)
+    assert order(made) == [1, 2, 5, 3, 4]
+    assert here(made) == 2
+    proposal = made.items[2].proposal
+    assert proposal is not None
+    assert proposal.genre == "jazz"
+
+
+def test_a_proposal_under_the_cursor_stays_as_it_was_seen() -> None:
+    made = LabelSession()
+    made.take([item(1, "jazz"), item(2, "jazz")], ["jazz", "rock"], ["jazz"])
+    made.take([item(1, "rock"), item(2, "rock")], ["jazz", "rock"], ["jazz"])
+    genres = [one.proposal.genre for one in made.items if one.proposal]
+    assert genres == ["jazz", "rock"]

@@ -54,8 +54,11 @@ class LabelScreen(Page):
         self._details: OrderedDict[int, DetailsRead] = OrderedDict()
         self._asked: set[int] = set()
         self._wanted: int | None = None
-        self._proposed: tuple[object, int] = (None, 0)
-        """The classifier and the number of proposals when the proposals were last read."""
+        self._version: str | None = None
+        self._rescore = False
+        """The classifier has learned since the queue was read."""
+        self._proposed = 0
+        """The number of proposals when they were last read."""
 
     def body(self) -> ComposeResult:
         with Horizontal(id="label"):
@@ -97,12 +100,15 @@ class LabelScreen(Page):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self._count_new()
-        if self.lines.new and self.session.current is None:
+        self.lines.kept = snapshot.kept
+        version = snapshot.classifier[0] if snapshot.classifier else None
+        learned, self._version = self._version not in (None, version), version
+        self._rescore = self._rescore or learned
+        if learned or (self.lines.new and self.session.current is None):
             self.bridge.read_queue(self, self.session.order)
-        proposed = (snapshot.classifier, snapshot.proposed)
-        if proposed != self._proposed:
-            self._proposed = proposed
+        if snapshot.proposed > self._proposed:
             self.bridge.read_proposals(self)
+        self._proposed = snapshot.proposed
         self.query_one("#label-word").refresh()
 
     # Keys
@@ -231,6 +237,10 @@ class LabelScreen(Page):
     def _queue_read(self, event: QueueRead) -> None:
         first = self.app.settings.library.genres
         came = self.session.take(event.items, event.genres, first)
+        if self._rescore and self.lines.read:
+            self.session.rescore(event.items)
+            self.lines.word = _("Learned from your decisions.")
+        self._rescore = False
         if came and self.lines.read:
             self.lines.word = ngettext("{count} new", "{count} new", came).format(count=came)
         self.lines.read = True

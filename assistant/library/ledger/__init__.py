@@ -9,10 +9,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assistant.library.ledger.decisions import Decisions
-from assistant.library.ledger.rows import TRACK_STATES, ClipRow, Decision, KnownFile, Proposal, Track
+from assistant.library.ledger.rows import (
+    STRANGE,
+    TRACK_STATES,
+    ClipRow,
+    Decision,
+    KnownFile,
+    Proposal,
+    Track,
+)
 from assistant.library.ledger.tracks import Tracks
 
-__all__ = ["TRACK_STATES", "ClipRow", "Decision", "KnownFile", "Ledger", "Proposal", "Track"]
+__all__ = ["STRANGE", "TRACK_STATES", "ClipRow", "Decision", "KnownFile", "Ledger", "Proposal", "Track"]
 
 
 class Ledger(Tracks, Decisions):

@@ -27,9 +27,22 @@ class Decisions(Database):
         """Write proposals, replacing older ones of the same tracks."""
         with self.transaction():
             self._database.executemany(
-                "INSERT OR REPLACE INTO proposals (track, version, genre, probability, top, made) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                [(p.track, p.version, p.genre, p.probability, json.dumps(p.top), p.made) for p in proposals],
+                "INSERT OR REPLACE INTO proposals (track, version, genre, probability, top, made, agreement, "
+                "strangeness, likely) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        p.track,
+                        p.version,
+                        p.genre,
+                        p.probability,
+                        json.dumps(p.top),
+                        p.made,
+                        p.agreement,
+                        p.strangeness,
+                        p.likely,
+                    )
+                    for p in proposals
+                ],
             )
 
     def proposals(self) -> dict[int, Proposal]:
@@ -123,6 +136,24 @@ class Decisions(Database):
             (track_id,),
         ).fetchone()
         return row is not None and row["genre_to"] == genre
+
+    def kept_proposals(self) -> tuple[int, int]:
+        """Labels in force by the person that are what was proposed, and all where something was proposed."""
+        row = self._database.execute(
+            "SELECT coalesce(sum(genre_to = proposed), 0), count(*) FROM decisions WHERE state = 'done' "
+            "AND action = 'label' AND decider = 'person' AND proposed IS NOT NULL"
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
+    def labelled_since(self, moment: float) -> int:
+        """The number of labels in force that the person gave after a Unix time."""
+        return int(
+            self._database.execute(
+                "SELECT count(*) FROM decisions WHERE state = 'done' AND action = 'label' "
+                "AND decider = 'person' AND made > ?",
+                (moment,),
+            ).fetchone()[0]
+        )
 
     def decisions(
         self,

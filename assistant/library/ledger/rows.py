@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+STRANGE = 0.95
+"""Share of known music; see `Proposal.none_of_these`."""
 TRACK_STATES = ("waiting", "working", "ready", "failed", "missing")
 
 
@@ -67,7 +69,19 @@ class Proposal:
     genre: str
     probability: float
     top: list[tuple[str, float]]
+    """All genres with their probabilities, most likely first."""
     made: float
+    agreement: float | None = None
+    """Share of the segments that name the genre."""
+    strangeness: float | None = None
+    """Share of known music that is nearer to its genres."""
+    likely: int | None = None
+    """So many of the first of `top` hold the truth, as often as the configured level says."""
+
+    @property
+    def none_of_these(self) -> bool:
+        """It is farther from all genres than nearly all known music."""
+        return self.strangeness is not None and self.strangeness >= STRANGE
 
 
 @dataclass(frozen=True)

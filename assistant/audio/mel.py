@@ -1,0 +1,24 @@
+"""Slaney's mel scale: linear up to 1 kHz, logarithmic above (Auditory Toolbox, 1998)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[np.float32]]
+
+
+@lru_cache(maxsize=4)
+def mel_filters(rate: int, window: int, bands: int) -> Array:
+    """Triangles of equal area from 0 Hz to half the rate, shape [window / 2 + 1, bands]."""
+    linear, step = 200 / 3, np.log(6.4) / 27
+    knee = 1000 / linear
+    mels = np.linspace(0, knee + np.log(rate / 2 / 1000) / step, bands + 2)
+    edges = np.where(mels < knee, mels * linear, 1000 * np.exp(step * (mels - knee)))
+    bins = np.fft.rfftfreq(window, 1 / rate)[:, None]
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    triangles = np.maximum(0, np.minimum(rising, falling))
+    return np.asarray(triangles * 2 / (edges[2:] - edges[:-2]), np.float32)
