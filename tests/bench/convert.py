@@ -1,6 +1,6 @@
 """Files a second to 44.1 kHz 16-bit WAV: ours against ffmpeg, pydub, timidity and fluidsynth.
 
-    uv run --with pydub python tests/bench/convert.py [--write] [--folder FOLDER]
+    uv run --with pydub python tests/bench/convert.py [--write] [--folder FOLDER] [--most N] [--midis N]
 
 Needs ffmpeg, timidity and fluidsynth (`apt install ffmpeg timidity fluidsynth`); what is missing is left
 out of the table and named. Everybody reads and writes the same files in memory (/dev/shm), with the same
@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--most", type=int, default=8, help="files of a kind, the smallest first")
+    parser.add_argument("--midis", type=int, help="of MIDI, where not so many: timidity takes minutes a song")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, len(os.sched_getaffinity(0))])
     called = parser.parse_args()
     font = find_soundfont("")
@@ -123,7 +124,8 @@ def main() -> None:
         configuration.write_text(f"soundfont {font}\n")
         sources = sorted(called.folder.iterdir(), key=lambda file: file.stat().st_size)
         songs = [file for file in sources if file.suffix == ".mid"]
-        midis = [Path(shutil.copy(file, source)) for file in songs[: called.most]]
+        most_midis = called.most if called.midis is None else called.midis
+        midis = [Path(shutil.copy(file, source)) for file in songs[:most_midis]]
         mp3s = make_mp3s(sources, source, called.most)
 
         form = ("-ar", 44100, "-c:a", "pcm_s16le")
