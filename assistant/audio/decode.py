@@ -105,7 +105,7 @@ def _open_soundfile(path: Path, content: Content) -> Sound:
         with _soundfile(path) as file:
             while True:
                 try:
-                    block = _read(file, codec)
+                    block = read_floats(file, BLOCK_FRAMES)
                 except soundfile.SoundFileError:
                     return  # what is missing shows against the declared length
                 if not len(block):
@@ -123,10 +123,10 @@ def _open_soundfile(path: Path, content: Content) -> Sound:
     )
 
 
-def _read(file: soundfile.SoundFile, codec: str) -> Samples:
-    """The next frames; integers are made floats here, which takes a quarter of libsndfile's time."""
-    kind = "int16" if codec == "PCM_16" else "float32"
-    block = file.read(BLOCK_FRAMES, dtype=kind, always_2d=True)
+def read_floats(file: soundfile.SoundFile, frames: int) -> Samples:
+    """The next [frames, channels]; integers are made floats here, which libsndfile is slow at."""
+    kind = "int16" if file.subtype == "PCM_16" else "float32"
+    block = file.read(frames, dtype=kind, always_2d=True)
     samples: Samples = block * np.float32(1 / 32768) if kind == "int16" else block
     return samples
 

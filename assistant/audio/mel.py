@@ -10,7 +10,28 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
 
+_GROUP = 16  # bands that share one product: each needs few of the bins
+
+
+def to_mel(power: Array, rate: int, window: int, bands: int) -> Array:
+    """Power spectra [frames, window / 2 + 1] summed into mel bands [frames, bands]."""
+    mel = np.empty((len(power), bands), np.float32)
+    for bins, group, filters in _groups(rate, window, bands):
+        np.matmul(power[:, bins], filters, out=mel[:, group])
+    return mel
+
+
 @lru_cache(maxsize=4)
+def _groups(rate: int, window: int, bands: int) -> list[tuple[slice, slice, Array]]:
+    filters, found = mel_filters(rate, window, bands), []
+    for start in range(0, bands, _GROUP):
+        group = slice(start, min(start + _GROUP, bands))
+        used = np.flatnonzero(filters[:, group].any(axis=1))
+        bins = slice(int(used[0]), int(used[-1]) + 1)
+        found.append((bins, group, np.ascontiguousarray(filters[bins, group])))
+    return found
+
+
 def mel_filters(rate: int, window: int, bands: int) -> Array:
     """Triangles of equal area from 0 Hz to half the rate, shape [window / 2 + 1, bands]."""
     linear, step = 200 / 3, np.log(6.4) / 27

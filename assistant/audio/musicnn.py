@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.audio.checkpoint import read_checkpoint
-from assistant.audio.mel import mel_filters
+from assistant.audio.mel import to_mel
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
 
@@ -76,7 +76,7 @@ def log_mel(samples: Array) -> Array:
     taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     spectra = np.abs(np.fft.rfft(frames * taper.astype(np.float32), axis=1)) ** 2
     # Half precision, as in training.
-    mel = (spectra.astype(np.float32) @ mel_filters(RATE, WINDOW, MELS)).astype(np.float16)
+    mel = to_mel(spectra.astype(np.float32), RATE, WINDOW, MELS).astype(np.float16)
     level: Array = np.log10(np.float32(10000) * mel.astype(np.float32) + 1)
     return level
 

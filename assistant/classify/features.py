@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import soundfile
 
+from assistant.audio.decode import read_floats
 from assistant.classify.mfcc import COEFFICIENTS, HOP, MEL_BANDS, RATE, log_mel, mfcc
 from assistant.errors import FileError
 from assistant.files import whole_file
@@ -210,7 +211,7 @@ def _resampled(file: soundfile.SoundFile) -> Iterator[Samples]:
     stream = soxr.ResampleStream(file.samplerate, RATE, 1, dtype="float32", quality="HQ")
     last = False
     while not last:
-        block = file.read(_BLOCK, dtype="float32", always_2d=True)
+        block = read_floats(file, _BLOCK)
         last = len(block) < _BLOCK
         mono = block @ np.full(block.shape[1], 1 / block.shape[1], np.float32)
         if not np.isfinite(mono).all():

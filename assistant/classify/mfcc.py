@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from assistant.audio.mel import mel_filters
+from assistant.audio.mel import to_mel
 
 RATE = 22_050
 WINDOW, HOP = 2_048, 512
@@ -44,13 +44,12 @@ def _decibels(samples: Array, bands: int) -> Array:
 
     padded = np.pad(samples.astype(np.float32, copy=False), WINDOW // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
-    filters = mel_filters(RATE, WINDOW, bands)
     power = np.empty((len(frames), bands), np.float32)
     for start in range(0, len(frames), _BATCH):
         # In double precision, as librosa's window is: quiet bins beside loud ones ask for it.
         spectra = rfft(frames[start : start + _BATCH] * _taper(), axis=1).astype(np.complex64)
         parts = np.square(spectra.view(np.float32))
-        power[start : start + _BATCH] = (parts[:, ::2] + parts[:, 1::2]) @ filters
+        power[start : start + _BATCH] = to_mel(parts[:, ::2] + parts[:, 1::2], RATE, WINDOW, bands)
     decibels = 10 * np.log10(np.maximum(power, _LEAST_POWER))
     levels: Array = np.maximum(decibels, decibels.max() - _RANGE_DB)
     return levels

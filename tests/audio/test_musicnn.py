@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +52,19 @@ def test_the_spectrogram_is_librosas(patches: np.ndarray) -> None:
     np.testing.assert_allclose(patches[0], expected, atol=2e-3)
 
 
+@pytest.fixture(scope="module")
+def other_process() -> Iterator[ProcessPoolExecutor]:
+    """For TensorFlow: PyTorch may crash in a process that has it loaded."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        yield pool
+
+
 @pytest.mark.parametrize("model", ["MTT", "MSD"])
-def test_the_network_is_its_authors(model: musicnn.Model, patches: np.ndarray) -> None:
+def test_the_network_is_its_authors(
+    model: musicnn.Model, patches: np.ndarray, other_process: ProcessPoolExecutor
+) -> None:
     heard = listen(patches, model)
-    tags, features = of_tensorflow(model, patches)
+    tags, features = other_process.submit(of_tensorflow, model, patches).result()
     assert heard.tags.shape == (3, len(TAGS[model]))
     assert heard.features.shape == (3, FEATURES)
     np.testing.assert_allclose(heard.tags, tags, atol=1e-5)
