@@ -13,16 +13,14 @@ _models: dict[tuple[str, ...], Any] = {}
 
 def generate(request: Message, emit: Emit) -> Message:
     """Make clips; the last model stays loaded for the next request."""
-    from assistant.musicgen.blueprint import LM_FILE
     from assistant.musicgen.generation import make_clips
-    from assistant.musicgen.models import load_model, model_folder
+    from assistant.musicgen.models import load_model, model_folder, stamp_of
     from assistant.musicgen.spec import GenerateSpec
 
     spec = GenerateSpec.from_dict(request["spec"]).check()
     with Library(Path(request["library"])) as library:
         folder = model_folder(spec.model, library.paths)
-        stamp = str((folder / LM_FILE).stat().st_mtime_ns) if folder else ""
-        key = (str(folder or spec.model), stamp, spec.device, spec.precision)
+        key = (str(folder or spec.model), str(stamp_of(folder)), spec.device, spec.precision)
         if key not in _models:
             emit({"event": "loading"})
             _models.clear()  # before the next one is loaded: two may not fit
