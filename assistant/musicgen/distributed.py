@@ -6,10 +6,15 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
+
+_PATIENCE = timedelta(days=7)
+"""The others wait while the first one is paused."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,15 @@ class World:
         return words[0]
 
 
+def local_card() -> int:
+    """The number of the GPU that is this process's, of those of its machine."""
+    import torch
+
+    return int(os.environ.get("LOCAL_RANK", "0")) % max(1, torch.cuda.device_count())
+
+
 @contextmanager
-def joined(device: str) -> Iterator[World]:
+def joined(device: torch.device) -> Iterator[World]:
     """The processes that torchrun, or a run with several processes, has started; one alone otherwise.
 
     They are found by torchrun's environment: RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT.
@@ -69,9 +81,12 @@ def joined(device: str) -> Iterator[World]:
     if size == 1:
         yield World()
         return
+    import torch
     from torch import distributed
 
-    distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    if device.type == "cuda":
+        torch.cuda.set_device(local_card())
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield World(distributed.get_rank(), size)
     finally:

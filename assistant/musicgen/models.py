@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 BUILT_IN = "small-built-in"
 CARD_FILE = "card.json"
 ADAPTER_FILE = "adapter.safetensors"
+EXPORT_FORMATS = ("audiocraft", "huggingface", "adapter")
 HUB_LICENCE = "CC-BY-NC-4.0"
 OWN_LICENCE = "own"
 

@@ -23,7 +23,7 @@ from assistant.musicgen.dataset import (
     nothing_to_learn,
     split,
 )
-from assistant.musicgen.distributed import World
+from assistant.musicgen.distributed import World, local_card
 from assistant.musicgen.encode import encode_library
 from assistant.musicgen.learner import Learner
 from assistant.musicgen.models import BUILT_IN, is_model, model_folder, read_card
@@ -74,7 +74,7 @@ def prepare(
     """
     device = backend.choose_device(spec.device)
     if device.type == "cuda" and world.size > 1:
-        device = torch.device("cuda", world.rank % torch.cuda.device_count())
+        device = torch.device("cuda", local_card())
     number = backend.choose_precision(spec.precision, device)
     if spec.model == BUILT_IN and not is_model(library.paths.models / BUILT_IN):
         yield {"event": "preparing", "what": "model"}

@@ -6,7 +6,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -62,9 +62,13 @@ def finetune(spec: FinetuneSpec, library_root: Path, folder: Path, control: Cont
     """
     spec.check()
     backend.prepare()
-    torch.set_num_threads(max(1, backend.usable_threads() // spec.processes))
-    with Library(library_root, _settings(folder)) as library, joined(spec.device) as world:
-        prepared = None
+    backend.keep_freed_memory()
+    with (
+        Library(library_root, _settings(folder)) as library,
+        joined(backend.choose_device(spec.device)) as world,
+    ):
+        torch.set_num_threads(max(1, backend.usable_threads() // world.size))
+        spec, prepared = replace(spec, processes=world.size), None
         for told in prepare(spec, library, folder, world):
             if isinstance(told, Prepared):
                 prepared = told

@@ -1,4 +1,4 @@
-"""The process that holds torch and audiocraft: clips, tokens and the small model."""
+"""The process that holds torch and audiocraft: clips, tokens, the small model, and looks ahead."""
 
 from __future__ import annotations
 
@@ -50,6 +50,24 @@ def tokens(request: Message, emit: Emit) -> Message:
     return summary
 
 
+def preflight(request: Message, emit: Emit) -> Message:
+    """What a fine-tune would take."""
+    from assistant.musicgen.preflight import preflight as look_ahead
+    from assistant.musicgen.spec import FinetuneSpec
+
+    with Library(Path(request["library"])) as library:
+        return look_ahead(FinetuneSpec.from_dict(request["spec"]).check(), library, emit)
+
+
+def export(request: Message, emit: Emit) -> Message:
+    """Write a model out in another format."""
+    from assistant.musicgen.formats import export_model
+
+    with Library(Path(request["library"])) as library:
+        export_model(request["model"], library.paths, request["format"], Path(request["folder"]))
+    return {}
+
+
 def small(request: Message, emit: Emit) -> Message:
     """Make the built-in small model."""
     from assistant.musicgen.small_training import make_small_model
@@ -64,4 +82,4 @@ def _path(name: str | None) -> Path | None:
 
 
 if __name__ == "__main__":
-    serve({"generate": generate, "tokens": tokens, "small": small})
+    serve({"generate": generate, "tokens": tokens, "small": small, "preflight": preflight, "export": export})

@@ -55,7 +55,7 @@ def test_sixty_steps_are_twenty_a_kill_and_the_rest(music_and_model: Library) ->
         go(library, wanted, "run-killed", lambda: kill_self() if next(asked) == 27 else None)
 
     def until_a_save() -> None:
-        checkpoint._digest = kill_self
+        setattr(checkpoint, "_digest", kill_self)  # noqa: B010 - mypy
         go(library, wanted, "run-killed")
 
     dies(until_a_step)
