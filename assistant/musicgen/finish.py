@@ -15,7 +15,7 @@ from assistant.musicgen.preparing import Prepared
 from assistant.musicgen.spec import FinetuneSpec
 
 if TYPE_CHECKING:
-    from assistant.musicgen.training import Progress
+    from assistant.musicgen.progress import Progress
 
 
 def export_finetuned(

@@ -72,6 +72,8 @@ def preflight(spec: FinetuneSpec, library: Library, emit: Callable[[dict[str, An
     emit({"event": "preparing", "what": "steps"})
     plan, learner = prepared.plan, prepared.learner
     crops = plan.batch_size * plan.accumulation
+    if prepared.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(prepared.device)
     times = []
     for step in range(_STEPS):
         batch = prepared.crops.batch(step, crops)

@@ -94,6 +94,7 @@ def prepare(
 
     source = model_folder(spec.model, library.paths)
     fresh = source is not None and read_card(source).get("trained") is False
+    memory = _free_memory(device)  # of the card before anything of this is on it
     lm = loading.load_lm(spec.model, source, device, torch.float32)
     lm.train()
     longest = loading.span_of(lm)
@@ -106,7 +107,7 @@ def prepare(
     crop_seconds = spec.crop_seconds if fresh else min(spec.crop_seconds, longest)
     frames = int(crop_seconds * summary["frame_rate"])
     half = number != torch.float32
-    plan = choose_plan(spec, shape_of(lm, frames), fresh=fresh, half=half, memory=_memory_of(device))
+    plan = choose_plan(spec, shape_of(lm, frames), fresh=fresh, half=half, memory=memory)
     if plan.method == "lora" and half:
         lm.to(number)  # only the adapters need more digits
     learner = Learner(lm, spec, plan, number, world)
@@ -140,6 +141,29 @@ def prepare(
     )
 
 
+def describe(spec: FinetuneSpec, prepared: Prepared) -> Event:
+    """What a fine-tune works with, as the event of its start tells it."""
+    plan, learner = prepared.plan, prepared.learner
+    return {
+        "base": spec.model,
+        "parameters": loading.parameters_of(learner.lm),
+        "trained_parameters": sum(one.numel() for one in learner.trained.values()),
+        "method": plan.method,
+        "rank": plan.rank if plan.method == "lora" else None,
+        "batch_size": plan.batch_size,
+        "accumulation": plan.accumulation,
+        "recompute": plan.recompute,
+        "reasons": list(plan.reasons),
+        "tracks": len(prepared.learnt),
+        "held_out": len(prepared.held),
+        "seconds_of_music": prepared.seconds_of_music,
+        "crop_seconds": prepared.crop_seconds,
+        "peak_learning_rate": prepared.peak,
+        "device": str(prepared.device),
+        "precision": str(prepared.number).removeprefix("torch."),
+    }
+
+
 def _examples(
     spec: FinetuneSpec, library: Library, folder: Path | None
 ) -> tuple[list[Example], list[Example]]:
@@ -159,9 +183,10 @@ def _examples(
     return learnt, held
 
 
-def _memory_of(device: torch.device) -> int | None:
+def _free_memory(device: torch.device) -> int | None:
     """What a GPU has free now, in bytes; None on a CPU."""
     if device.type != "cuda":
         return None
+    torch.cuda.empty_cache()  # the codec that has just encoded is gone
     free, _total = torch.cuda.mem_get_info(device)
     return int(free)

@@ -6,7 +6,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -16,12 +16,13 @@ from assistant.config import Settings, load_settings
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
 from assistant.library.library import Library
-from assistant.musicgen import backend, checkpoint, loading
+from assistant.musicgen import backend, checkpoint
 from assistant.musicgen.distributed import World, joined
 from assistant.musicgen.finish import export_finetuned
 from assistant.musicgen.learner import Losses
 from assistant.musicgen.optimizer import learning_rate
-from assistant.musicgen.preparing import Event, Prepared, prepare
+from assistant.musicgen.preparing import Event, Prepared, describe, prepare
+from assistant.musicgen.progress import Progress, load, load_best, save
 from assistant.musicgen.samples import MOST_PROMPTS, Sampler
 from assistant.musicgen.spec import FinetuneSpec
 from assistant.musicgen.trouble import MOST_RESCUES, has_spiked
@@ -30,25 +31,6 @@ Control = Callable[[], str | None]
 
 SETTINGS_NAME = "settings.json"
 PAUSE_SECONDS = 0.2
-
-
-@dataclass
-class Progress:
-    """How far a fine-tune is; kept in its checkpoints."""
-
-    step: int = 0
-    losses: list[list[float]] = field(default_factory=list)
-    """Step and loss."""
-    validations: list[list[float]] = field(default_factory=list)
-    validation_each: list[float] | None = None
-    """Of each codebook, at the last one."""
-    best_step: int | None = None
-    best_loss: float = float("inf")
-    stale: int = 0
-    """Validations since the best one."""
-    attempt: int = 0
-    """Counts rollbacks; other crops are drawn after one."""
-    rate_scale: float = 1.0
 
 
 def finetune(spec: FinetuneSpec, library_root: Path, folder: Path, control: Control) -> Iterator[Event]:
@@ -95,7 +77,7 @@ class _Finetune:
         self.checkpoints = folder / "checkpoints"
         self.progress = Progress()
         self.rescues = 0
-        self.crops = prepared.plan.batch_size * prepared.plan.accumulation * world.size
+        self.crops = max(world.size, spec.batch_size * spec.accumulation)
         self.sampler = Sampler(
             spec.model, prepared.source, folder, self._prompts(), spec.sample_seconds, spec.seed
         )
@@ -105,9 +87,16 @@ class _Finetune:
         for text in self.prepared.warnings:
             yield self._warning(text)
         yield from self._resume()
-        yield self._start_event()
-        if self.progress.step == 0:
+        yield {
+            "event": "start",
+            **self._place(),
+            **describe(self.spec, self.prepared),
+            "processes": self.world.size,
+        }
+        if self.progress.step == 0 and self.spec.validate_every:
             yield from self._look()
+        if self.progress.step == 0 and self.spec.sample_every and self.world.leads:
+            yield from self._sample()
 
         state = "done"
         while self.progress.step < self.spec.steps:
@@ -124,7 +113,7 @@ class _Finetune:
 
             yield from self._step()
             if self.progress.step and self._due(self.spec.validate_every):
-                yield from self._validate()
+                yield from self._look()
             if self._due(self.spec.sample_every) and self.world.leads:
                 yield from self._sample()
             if self._due(self.spec.checkpoint_every, last=False):
@@ -201,11 +190,11 @@ class _Finetune:
                     "the last checkpoint is good."
                 ).format(rate=self.prepared.peak),
             )
-        found = checkpoint.load_newest(self.checkpoints, self.prepared.device)
-        if found is not None:
-            self._take(found)
-        else:
+        found = load(self.checkpoints, self.learner)
+        if found is None:
             self._begin_anew()
+        else:
+            self.progress = found
         self.progress.attempt, self.progress.rate_scale = attempt, scale
         text = _("{reason} The run went back to step {step} and goes on with other crops.").format(
             reason=reason, step=self.progress.step
@@ -215,26 +204,13 @@ class _Finetune:
     # Looking at held-out music
 
     def _look(self) -> Iterator[Event]:
-        if self.spec.validate_every and self.prepared.held_out is not None:
-            losses = self.learner.evaluate(self.prepared.held_out)
-            self.progress.validations.append([0, losses.mean])
-            yield {"event": "validation", **self._place(), **_told(losses)}
-        if self.spec.sample_every and self.world.leads:
-            yield from self._sample()
-
-    def _validate(self) -> Iterator[Event]:
-        progress = self.progress
-        if self.prepared.held_out is None:
+        progress, held_out = self.progress, self.prepared.held_out
+        if held_out is None:
             return
-        losses = self.learner.evaluate(self.prepared.held_out)
-        progress.validations.append([progress.step, losses.mean])
+        losses = self.learner.evaluate(held_out)
+        best = progress.looked(losses.mean, losses.each)
         yield {"event": "validation", **self._place(), **_told(losses)}
-        progress.validation_each = losses.each
-        if losses.mean >= progress.best_loss:
-            progress.stale += 1
-            return
-        progress.best_loss, progress.best_step, progress.stale = losses.mean, progress.step, 0
-        if self.world.leads:
+        if best and self.world.leads:
             with self.learner.best_known():
                 try:
                     checkpoint.save_best(self.checkpoints, progress.step, self.learner.trained)
@@ -262,17 +238,11 @@ class _Finetune:
 
     def _resume(self) -> Iterator[Event]:
         damaged: list[Path] = []
-        found = checkpoint.load_newest(self.checkpoints, self.prepared.device, damaged.append)
+        self.progress = load(self.checkpoints, self.learner, damaged.append) or Progress()
         for path in damaged:
             yield self._warning(
                 _("The checkpoint {name} is damaged and was passed over.").format(name=path.name)
             )
-        if found is not None:
-            self._take(found)
-
-    def _take(self, found: checkpoint.Checkpoint) -> None:
-        self.learner.load(found.weights, found.average, found.state["learner"])
-        self.progress = Progress(**found.state["progress"])
 
     def _begin_anew(self) -> None:
         del self.learner, self.prepared  # before the next one is loaded: two may not fit
@@ -282,22 +252,13 @@ class _Finetune:
         self.progress = Progress()
 
     def _save(self) -> Event:
-        average = self.learner.average
+        path = self.checkpoints
         if self.world.leads:
+            notes = {"spec": self.spec.as_dict(), "torch": torch.__version__}
             try:
-                path = checkpoint.save(
-                    self.checkpoints,
-                    self.progress.step,
-                    self.learner.trained,
-                    {"learner": self.learner.state(), "progress": asdict(self.progress)},
-                    {"spec": self.spec.as_dict(), "torch": torch.__version__},
-                    average=average.values if average else None,
-                    best=self.progress.best_step,
-                )
+                path = save(self.checkpoints, self.learner, self.progress, notes)
             except OSError as error:
                 return self._not_saved(error)
-        else:
-            path = self.checkpoints
         self.rescues = 0
         return {"event": "checkpoint", **self._place(), "path": os.fsdecode(path)}
 
@@ -312,15 +273,12 @@ class _Finetune:
     def _export(self) -> str | None:
         if not self.world.leads:
             return None
-        progress = self.progress
-        parts = self.spec, self.library, self.folder, self.prepared, progress
-        if progress.best_step is not None:
-            best = checkpoint.load_best(self.checkpoints, progress.best_step, self.prepared.device)
-            if best is not None:
-                self.learner.load_weights(best)
-                return export_finetuned(*parts, progress.best_step)
+        parts = self.spec, self.library, self.folder, self.prepared, self.progress
+        if load_best(self.checkpoints, self.learner, self.progress):
+            assert self.progress.best_step is not None
+            return export_finetuned(*parts, self.progress.best_step)
         with self.learner.best_known():
-            return export_finetuned(*parts, progress.step)
+            return export_finetuned(*parts, self.progress.step)
 
     # Events
 
@@ -351,30 +309,6 @@ class _Finetune:
                 "what else uses the GPU."
             ).format(seconds=self.prepared.crop_seconds),
         )
-
-    def _start_event(self) -> Event:
-        prepared, plan = self.prepared, self.prepared.plan
-        return {
-            "event": "start",
-            **self._place(),
-            "base": self.spec.model,
-            "parameters": loading.parameters_of(self.learner.lm),
-            "trained_parameters": sum(one.numel() for one in self.learner.trained.values()),
-            "method": plan.method,
-            "rank": plan.rank if plan.method == "lora" else None,
-            "batch_size": plan.batch_size,
-            "accumulation": plan.accumulation,
-            "recompute": plan.recompute,
-            "processes": self.world.size,
-            "reasons": list(plan.reasons),
-            "tracks": len(prepared.learnt),
-            "held_out": len(prepared.held),
-            "seconds_of_music": prepared.seconds_of_music,
-            "crop_seconds": prepared.crop_seconds,
-            "peak_learning_rate": prepared.peak,
-            "device": str(prepared.device),
-            "precision": str(prepared.number).removeprefix("torch."),
-        }
 
     def _memory(self) -> int:
         if self.prepared.device.type == "cuda":

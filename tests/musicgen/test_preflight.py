@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from assistant.cli import main
+from assistant.config import Settings
+from assistant.errors import CallError
 from assistant.library.library import Library, create_library
+from assistant.musicgen import client
 from assistant.musicgen.checkup import Looked, captions_alike, look_at
 from assistant.musicgen.preflight import preflight
+from assistant.musicgen.spec import FinetuneSpec
 from tests.musicgen.finetunes import spec
-from tests.musicgen.tiny_models import add_tracks, chord, write_tiny_model
+from tests.musicgen.tiny_models import NAME, add_tracks, chord, write_tiny_model
 
 
 def wav(path: Path, samples: np.ndarray[tuple[int], np.dtype[np.float32]]) -> Path:
@@ -61,3 +67,37 @@ def test_a_look_ahead_warns_of_what_spoils_a_run(tmp_path: Path) -> None:
     assert any("shorter than two seconds" in text for text in warnings)
     assert any("captions are the same" in text for text in warnings)
     assert any("by heart" in text for text in warnings)
+
+
+def test_a_dry_run_is_a_document_and_words(
+    music_and_model: Library, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def here(library: Library, wanted: FinetuneSpec, on_event: object = None) -> dict[str, object]:
+        asked.append(wanted)
+        return preflight(wanted, library, lambda _event: None)
+
+    monkeypatch.setattr(client, "look_ahead", here)
+    call = ["--library", str(music_and_model.root), "train", "start", "--dry-run", "--model", NAME]
+    call += ["--preset", "quick", "--method", "lora", "--target", "attention", "--crop-seconds", "1"]
+    assert main([*call, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["steps"], found["method"], found["batch_size"]) == (60, "lora", 2)
+    assert asked[0].targets == ("attention",)
+    assert main(call) == 0
+    words = capsys.readouterr().out
+    for part in ("60, each second", "s a step", "GiB on cpu", "GiB are free", "Adapters are trained"):
+        assert part in words
+
+
+def test_presets_change_what_is_configured_and_knobs_change_presets() -> None:
+    settings = Settings()
+    full = FinetuneSpec.from_settings(settings, preset="full")
+    assert (full.method, full.ema, full.crop_seconds, full.steps) == ("full", 0.99, 20.0, 300)
+    quick = FinetuneSpec.from_settings(settings, preset="quick", steps=7)
+    assert (quick.steps, quick.crop_seconds, quick.sample_every) == (7, 5.0, 0)
+    with pytest.raises(CallError):
+        FinetuneSpec.from_settings(settings, preset="slow")
+    with pytest.raises(CallError):
+        FinetuneSpec.from_settings(settings, targets=("ears",)).check()
