@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import MusicHelperError
-from assistant.files import is_left_behind, sync, temporary_beside, write_json
+from assistant.files import disk_full_told, is_left_behind, sync, temporary_beside, write_json
 from assistant.i18n import _
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ def _whole(folder: Path, name: str, manifest: dict[str, Any], write: Callable[[P
     temporary, old = temporary_beside(target), temporary_beside(target)
     try:
         temporary.mkdir()
-        write(temporary)
+        with disk_full_told(temporary):
+            write(temporary)
         files = {}
         for path in sorted(temporary.iterdir()):
             sync(path)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from assistant.files import sync, temporary_beside, write_json, write_text
+from assistant.files import disk_full_told, sync, temporary_beside, write_json, write_text
 from assistant.musicgen.adapter import save_adapter
 from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE, package, save_package
 from assistant.musicgen.card import README_FILE, model_card
@@ -66,7 +66,8 @@ def _write_folder(folder: Path, card: dict[str, Any], write: Callable[[Path], No
     old = temporary_beside(folder)
     try:
         temporary.mkdir()
-        write(temporary)
+        with disk_full_told(temporary):
+            write(temporary)
         write_json(temporary / CARD_FILE, {"name": folder.name, "made": time.time(), **card})
         if card["kind"] == "fine-tuned":
             write_text(temporary / README_FILE, model_card(folder.name, card))

@@ -82,8 +82,10 @@ def kills(root: Path, number: int) -> tuple[int, int, bool]:
         told.write_text("-1")
         child = os.fork()
         if child == 0:
-            train(root, "killed", steps, told)
-            os._exit(0)
+            try:
+                train(root, "killed", steps, told)
+            finally:
+                os._exit(1)
         while told.read_text() in ("", "-1"):
             time.sleep(0.005)
         time.sleep(chooser.uniform(0.0, 0.4))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from assistant.library.library import Library
 from assistant.musicgen import checkpoint
@@ -137,7 +138,7 @@ def test_a_full_disk_costs_the_checkpoint_and_nothing_else(
     def write(path: Path, tensors: dict[str, torch.Tensor]) -> None:
         if next(calls) == 1:
             path.write_bytes(b"half")
-            raise OSError(28, "No space left on device")
+            raise SafetensorError("I/O error: No space left on device (os error 28)")
         real(path, tensors)
 
     monkeypatch.setattr(checkpoint, "_write_tensors", write)
