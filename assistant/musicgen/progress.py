@@ -40,7 +40,7 @@ class Progress:
         self.validation_each = each
         if self.step == 0:
             return False
-        if mean >= self.best_loss:
+        if not mean < self.best_loss:  # nor what is no number
             self.stale += 1
             return False
         self.best_loss, self.best_step, self.stale = mean, self.step, 0

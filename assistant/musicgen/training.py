@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,8 +111,9 @@ class _Finetune:
             if word == "save":
                 yield self._save()
 
-            yield from self._step()
-            if self.progress.step and self._due(self.spec.validate_every):
+            if not (yield from self._step()):
+                continue  # gone back: what was due there has been done
+            if self._due(self.spec.validate_every):
                 yield from self._look()
             if self._due(self.spec.sample_every) and self.world.leads:
                 yield from self._sample()
@@ -131,7 +132,8 @@ class _Finetune:
 
     # One step
 
-    def _step(self) -> Iterator[Event]:
+    def _step(self) -> Generator[Event, None, bool]:
+        """One update; says whether the run went on, rather than back."""
         progress, spec = self.progress, self.spec
         began = time.monotonic()
         rate = progress.rate_scale * learning_rate(
@@ -154,7 +156,7 @@ class _Finetune:
             yield self._roll_back(
                 _("Step {step} gave a loss or a gradient that is no number.").format(step=progress.step + 1)
             )
-            return
+            return False
         progress.step += 1
         progress.losses.append([progress.step, update.losses.mean])
         if has_spiked([loss for _step, loss in progress.losses[-64:]]):
@@ -164,7 +166,7 @@ class _Finetune:
                     loss=update.losses.mean, step=progress.step
                 ),
             )
-            return
+            return False
         seconds = time.monotonic() - began
         yield {
             "event": "step",
@@ -177,6 +179,7 @@ class _Finetune:
             "memory_bytes": self._memory(),
             "seconds": seconds,
         }
+        return True
 
     def _roll_back(self, reason: str) -> Event:
         """Go back to the newest checkpoint, or to the start, and on with other crops."""

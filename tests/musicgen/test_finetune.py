@@ -94,8 +94,9 @@ def test_a_loss_that_is_no_number_rolls_back_and_says_so(
     music_and_model: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken_at(monkeypatch, lambda call: call == 2 * 4 + 1)  # the fifth step's second pass
-    events = go(music_and_model, spec("once", validate_every=0), "run-g")
+    events = go(music_and_model, spec("once", validate_every=2), "run-g")
     assert [(event["from"], event["step"]) for event in of(events, "rollback")] == [(4, 4)]
+    assert [event["step"] for event in of(events, "validation")] == [0, 2, 4, 6]
     assert "went back to step 4" in of(events, "rollback")[0]["text"]
     assert [event["step"] for event in of(events, "step")] == [1, 2, 3, 4, 5, 6]
     assert all(torch.isfinite(value).all() for value in weights(music_and_model, "once").values())
