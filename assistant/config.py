@@ -91,6 +91,13 @@ class MusicGenSettings(_Section, frozen=True):
     model: str = "small-built-in"
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    method: Literal["auto", "lora", "full"] = "auto"
+    rank: int = 0
+    alpha: float = 0.0
+    targets: tuple[Literal["attention", "cross", "feedforward", "heads"], ...] = (
+        "attention", "cross", "feedforward", "heads",
+    )  # fmt: skip
+    freeze_below: int = 0
     steps: int = 300
     batch_size: int = 4
     accumulation: int = 2
@@ -99,9 +106,17 @@ class MusicGenSettings(_Section, frozen=True):
     warmup_steps: int = 20
     weight_decay: float = 0.1
     gradient_clip: float = 1.0
+    ema: float = 0.0
     condition_dropout: float = 0.3
+    tags_share: float = 0.25
+    title_share: float = 0.1
+    field_dropout: float = 0.3
     validate_every: int = 50
+    patience: int = 3
     checkpoint_every: int = 100
+    sample_every: int = 100
+    sample_seconds: float = 5.0
+    sample_prompts: tuple[str, ...] = ()
     seed: int = 0
 
 

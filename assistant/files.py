@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO
 
 TEMPORARY_PREFIX = ".musichelper-"
 TEMPORARY_SUFFIX = ".tmp"
+_ALMOST_FULL_BYTES = 1 << 20
 
 
 def temporary_beside(path: Path) -> Path:
@@ -113,6 +115,20 @@ def whole_file(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def disk_full_told(folder: Path) -> Iterator[None]:
+    """Inside, an exception of a library's own that a full disk has caused becomes an `OSError`."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        full = "No space left" in str(error) or shutil.disk_usage(folder).free < _ALMOST_FULL_BYTES
+        if not full:
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -18,7 +18,13 @@ HEAVY = (
 )  # fmt: skip
 SCREEN = ("textual", "rich", "tui")
 
-LATE = frozenset({"assistant.musicgen.training"})
+LATE = frozenset(
+    f"assistant.musicgen.{name}"
+    for name in (
+        "finish", "forward", "learner", "loss", "lora", "optimizer", "preflight", "preparing", "samples",
+        "training",
+    )
+)  # fmt: skip
 """Imported only in a process of their own, where loading torch at the top is right."""
 
 LOOKER = """

@@ -58,7 +58,7 @@ def start_values(settings: MusicGenSettings) -> dict[str, Any]:
 
 def spec_values(values: dict[str, Any]) -> dict[str, Any]:
     """The form's values as fields of `FinetuneSpec`; without a name, one of style and date."""
-    chosen = {name: value for name, value in values.items() if name != "preset" and value is not None}
+    chosen = {name: value for name, value in values.items() if value is not None}
     if not chosen.get("name"):
         genres = "-".join(values["genres"][:2]) or str(values["preset"])
         word = "".join(char if char.isalnum() else "-" for char in genres).strip("-") or "tuned"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from assistant.commands.console import Context, duration_text, existing_file
 from assistant.commands.options import Commands, add_command, add_group
 from assistant.errors import CallError
 from assistant.i18n import _, ngettext
+from assistant.musicgen.models import EXPORT_FORMATS
 
 
 def add_commands(commands: Commands) -> None:
@@ -48,8 +48,14 @@ def add_commands(commands: Commands) -> None:
 
     models = add_group(commands, "models", _("models to generate with and to start from"))
     add_command(models, "list", _("all models, with their licences"), _models)
-    export = add_command(models, "export", _("copy a model out, in audiocraft's format"), _export)
+    export = add_command(models, "export", _("write a model out for other programs"), _export)
     export.add_argument("name", metavar="MODEL", help=_("a model of the library"))
+    export.add_argument(
+        "--format",
+        choices=EXPORT_FORMATS,
+        default=EXPORT_FORMATS[0],
+        help=_("audiocraft's files, transformers' safetensors, or the adapter alone"),
+    )
     export.add_argument("folder", metavar="DIR", type=Path, help=_("a folder that does not exist yet"))
 
 
@@ -143,6 +149,7 @@ def _models(context: Context) -> int:
 
 
 def _export(context: Context) -> int:
+    from assistant.musicgen.client import export_model
     from assistant.musicgen.models import list_models
 
     name, folder = context.arguments.name, context.arguments.folder
@@ -157,7 +164,7 @@ def _export(context: Context) -> int:
         raise CallError(
             _("{folder} exists already.").format(folder=folder), _("Name a folder that does not exist yet.")
         )
-    shutil.copytree(source, folder)
+    export_model(context.library, name, context.arguments.format, folder)
     size = sum(file.stat().st_size for file in folder.iterdir())
     if context.json:
         context.console.document({"model": name, "folder": str(folder.absolute()), "bytes": size})

@@ -7,9 +7,10 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from assistant.commands.console import Context
+from assistant.commands.console import Context, duration_text
 from assistant.commands.options import Commands, add_command, add_group
 from assistant.i18n import _, ngettext
+from assistant.musicgen.spec import METHODS, PRESETS, TARGETS, FinetuneSpec
 
 if TYPE_CHECKING:
     from assistant.runs.record import RunRecord
@@ -28,7 +29,23 @@ def add_commands(commands: Commands) -> None:
     start.add_argument("--name", help=_("the name of the model that will come out"))
     start.add_argument("--model", help=_("the model to start from"))
     start.add_argument("--genre", action="append", default=[], help=_("only this genre; may be repeated"))
+    start.add_argument("--preset", choices=PRESETS, help=_("style, full (all weights) or quick (a try)"))
+    start.add_argument("--method", choices=METHODS, help=_("what is trained: adapters (lora) or all weights"))
+    start.add_argument(
+        "--target",
+        action="append",
+        dest="targets",
+        choices=TARGETS,
+        help=_("what gets adapters; may be repeated"),
+    )
     for name, kind, words in (
+        ("rank", int, _("rank of the adapters")),
+        ("alpha", float, _("how much adapters count, beside the rank")),
+        ("freeze-below", int, _("so many of the first layers stay as they are")),
+        ("ema", float, _("average of the weights, e.g. 0.99; 0 is none")),
+        ("patience", int, _("looks at held-out music without a lower loss until the end; 0 is never")),
+        ("sample-every", int, _("steps between clips made during training; 0 is none")),
+        ("processes", int, _("processes, one for each GPU")),
         ("steps", int, _("updates of the weights")),
         ("batch-size", int, _("crops in one forward pass")),
         ("accumulation", int, _("forward passes for one update")),
@@ -37,6 +54,9 @@ def add_commands(commands: Commands) -> None:
         ("seed", int, _("the start of all random choices")),
     ):
         start.add_argument(f"--{name}", type=kind, help=words)
+    start.add_argument(
+        "--dry-run", action="store_true", help=_("only say what it would take, and what to look out for")
+    )
     start.add_argument("--follow", action="store_true", help=_("stay and show the progress"))
     add_command(group, "list", _("all runs, newest first"), _list)
     for name, words, run in (
@@ -76,7 +96,6 @@ def show_progress(context: Context, event: dict[str, Any]) -> None:
 
 
 def _start(context: Context) -> int:
-    from assistant.musicgen.spec import FinetuneSpec
     from assistant.runs.launch import start_finetune
 
     called = context.arguments
@@ -85,7 +104,11 @@ def _start(context: Context) -> int:
         for field in dataclasses.fields(FinetuneSpec)
         if (value := getattr(called, field.name, None)) is not None
     }
+    if called.targets:
+        chosen["targets"] = tuple(called.targets)
     spec = FinetuneSpec.from_settings(context.settings, genres=tuple(called.genre), **chosen).check()
+    if called.dry_run:
+        return _look_ahead(context, spec)
     run = start_finetune(context.library, spec)
     if not called.follow:
         if context.json:
@@ -97,6 +120,70 @@ def _start(context: Context) -> int:
     run = follow(context, run)
     _print_run(context, run)
     return 0 if run.state == "done" else 1
+
+
+def _look_ahead(context: Context, spec: FinetuneSpec) -> int:
+    from assistant.musicgen.client import look_ahead
+
+    found = look_ahead(context.library, spec, on_event=lambda event: _show_preparing(context, event))
+    context.console.clear()
+    if context.json:
+        context.console.document(found)
+        return 0
+    gib, hours = 2**30, found["seconds_of_music"] / 3600
+    context.console.table(
+        [
+            [
+                _("music"),
+                ngettext(
+                    "{count} track to learn, {held} held out, {hours:.2f} hours",
+                    "{count} tracks to learn, {held} held out, {hours:.2f} hours",
+                    found["tracks"],
+                ).format(count=found["tracks"], held=found["held_out"], hours=hours),
+            ],
+            [
+                _("steps"),
+                _("{steps}, each second is heard {passes:.1f} times").format(
+                    steps=found["steps"], passes=found["passes"]
+                ),
+            ],
+            [
+                _("time"),
+                _("{time}, {each:.2f} s a step").format(
+                    time=duration_text(found["seconds"]), each=found["seconds_per_step"]
+                ),
+            ],
+            [
+                _("memory"),
+                _("{used:.1f} of {total:.1f} GiB on {device}").format(
+                    used=found["memory_bytes"] / gib,
+                    total=found["memory_total"] / gib,
+                    device=found["device"],
+                ),
+            ],
+            [
+                _("disk"),
+                _("{needed:.2f} GiB, {free:.1f} GiB are free").format(
+                    needed=found["disk_bytes"] / gib, free=found["disk_free"] / gib
+                ),
+            ],
+        ]
+    )
+    for text in found["reasons"]:
+        context.console.result(text)
+    for text in found["warnings"]:
+        context.console.result(_("Warning: {text}").format(text=text))
+    return 0
+
+
+def _show_preparing(context: Context, event: dict[str, Any]) -> None:
+    words = {
+        "model": _("making the small model…"),
+        "tokens": _("encoding…"),
+        "steps": _("trying two steps…"),
+    }
+    if event.get("event") == "preparing":
+        context.console.progress(words[event["what"]])
 
 
 def follow(context: Context, run: RunRecord) -> RunRecord:

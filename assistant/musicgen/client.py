@@ -15,7 +15,7 @@ from assistant.errors import CallError, Cancelled
 from assistant.i18n import _
 from assistant.library.library import Library
 from assistant.musicgen.models import BUILT_IN, model_folder, read_card
-from assistant.musicgen.spec import LARGEST_SEED, GenerateSpec
+from assistant.musicgen.spec import LARGEST_SEED, FinetuneSpec, GenerateSpec
 from assistant.workers import Worker, WorkerDied
 
 WORKER_MODULE = "assistant.musicgen.worker"
@@ -112,6 +112,31 @@ class Generator:
             if track is not None and track.wav is not None:
                 path = self._library.root / track.wav
         return os.fsdecode(path)
+
+
+def look_ahead(library: Library, spec: FinetuneSpec, on_event: OnEvent | None = None) -> dict[str, Any]:
+    """What a fine-tune would take, as `preflight.Preflight` has it; two steps are tried and forgotten.
+
+    Raises what the run itself would raise.
+    """
+    request = {"library": os.fsdecode(library.root), "spec": spec.as_dict()}
+    with heavy_worker() as worker:
+        return worker.call("preflight", request, on_event=on_event)
+
+
+def export_model(library: Library, model: str, form: str, folder: Path) -> None:
+    """Write a model into a new folder, in one of `models.EXPORT_FORMATS`.
+
+    Raises `MusicHelperError` for a model that cannot be had in that format.
+    """
+    request = {
+        "library": os.fsdecode(library.root),
+        "model": model,
+        "format": form,
+        "folder": os.fsdecode(folder.absolute()),
+    }
+    with heavy_worker() as worker:
+        worker.call("export", request)
 
 
 def heavy_worker() -> Worker:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
 from assistant.library.library import Library
+from assistant.musicgen.texts import TextMix, Texts, draw, read_texts
 from assistant.musicgen.tokens import TokenCache, tracks_with_audio
 
 HELD_OUT_SHARE = 0.1
@@ -39,12 +40,19 @@ class Example:
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops of one forward pass."""
+    """Crops that are learnt, or looked at, together."""
 
     tokens: NDArray[np.int64]
     """`[batch, codebooks, frames]`; the number after the last code fills what a short track lacks."""
     captions: list[str | None]
-    """None where the crop is learnt without its caption."""
+    """None where the crop is learnt without words."""
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+    def part(self, rows: slice) -> Batch:
+        """Some of the crops."""
+        return Batch(self.tokens[rows], self.captions[rows])
 
 
 def choose_examples(library: Library, genres: tuple[str, ...]) -> list[Example]:
@@ -102,8 +110,8 @@ def split(examples: list[Example], seed: int) -> tuple[list[Example], list[Examp
 class Crops:
     """Random crops of tracks in token space.
 
-    Each step's crops follow from the seed and the step's number alone, so a resumed run goes on
-    with exactly the crops that it would have had.
+    Each step's crops follow from the seed, the attempt and the step's number alone, so a resumed run
+    goes on with exactly the crops that it would have had.
     """
 
     def __init__(
@@ -114,7 +122,7 @@ class Crops:
         *,
         frames: int,
         padding: int,
-        condition_dropout: float,
+        mix: TextMix,
         seed: int,
     ) -> None:
         self._root = root
@@ -122,30 +130,26 @@ class Crops:
         self._cache = cache
         self._frames = frames
         self._padding = padding
-        self._dropout = condition_dropout
+        self._mix = mix
         self._seed = seed
         lengths = np.array([cache.frames(example.content) for example in examples], np.float64)
         # A long track is chosen more often, but a symphony does not drown the songs.
         weights = np.sqrt(np.clip(lengths, 1, None))
         self._weights = weights / weights.sum()
 
-    def batches(self, step: int, count: int, size: int) -> list[Batch]:
-        """The `count` batches of a step, each of `size` crops."""
-        chooser = np.random.default_rng((self._seed, step))
-        return [self._draw(chooser, size) for _number in range(count)]
-
-    def _draw(self, chooser: np.random.Generator, size: int) -> Batch:
+    def batch(self, step: int, size: int, attempt: int = 0) -> Batch:
+        """The `size` crops of a step; other ones in another attempt at it."""
+        chooser = np.random.default_rng((self._seed, step, attempt) if attempt else (self._seed, step))
         rows = []
         captions: list[str | None] = []
         for index in chooser.choice(len(self._examples), size, p=self._weights):
             example = self._examples[index]
             spare = max(0, self._cache.frames(example.content) - self._frames)
             rows.append(self._crop(example, int(chooser.integers(spare + 1))))
-            dropped = chooser.random() < self._dropout
-            captions.append(None if dropped else read_caption(self._root, example))
+            captions.append(draw(self._texts(example), self._mix, chooser))
         return Batch(np.stack(rows), captions)
 
-    def held_out(self, size: int) -> list[Batch]:
+    def held_out(self) -> Batch:
         """Always the same crops, evenly over each track, with their captions."""
         places: list[tuple[Example, int]] = []
         for part in range(CROPS_PER_HELD_OUT_TRACK):
@@ -155,31 +159,23 @@ class Crops:
                     share = (part + 1) / (CROPS_PER_HELD_OUT_TRACK + 1)
                     places.append((example, int(max(0, spare) * share)))
         places = places[:MOST_HELD_OUT_CROPS]
-        return [
-            Batch(
-                np.stack([self._crop(example, start) for example, start in places[first : first + size]]),
-                [read_caption(self._root, example) for example, _start in places[first : first + size]],
-            )
-            for first in range(0, len(places), size)
-        ]
+        return Batch(
+            np.stack([self._crop(example, start) for example, start in places]),
+            [self._texts(example).caption or None for example, _start in places],
+        )
+
+    def captions(self, most: int) -> list[str | None]:
+        """The captions of the first tracks."""
+        return [self._texts(example).caption or None for example in self._examples[:most]]
+
+    def _texts(self, example: Example) -> Texts:
+        return read_texts(self._root, example.caption, example.genre)
 
     def _crop(self, example: Example, start: int) -> NDArray[np.int64]:
         tokens = self._cache.read(example.content)[:, start : start + self._frames]
         row = np.full((tokens.shape[0], self._frames), self._padding, np.int64)
         row[:, : tokens.shape[1]] = tokens
         return row
-
-
-def read_caption(root: Path, example: Example) -> str | None:
-    """The caption as its file says now; the genre where there is no file, None where neither is."""
-    if example.caption:
-        try:
-            text = (root / example.caption).read_text("utf-8", "replace").strip()
-        except OSError:
-            text = ""
-        if text:
-            return " ".join(text.split())
-    return example.genre
 
 
 def examples_from(rows: list[dict[str, Any]]) -> list[Example]:

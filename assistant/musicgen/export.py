@@ -1,15 +1,18 @@
-"""A model folder in audiocraft's format, with a card that says what it is."""
+"""A model folder: audiocraft's two files, or adapters, with a card that says what it is."""
 
 from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from assistant.files import sync, temporary_beside, write_json
+from assistant.files import disk_full_told, sync, temporary_beside, write_json, write_text
+from assistant.musicgen.adapter import save_adapter
 from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE, package, save_package
-from assistant.musicgen.models import CARD_FILE, read_card
+from assistant.musicgen.card import README_FILE, model_card
+from assistant.musicgen.models import ADAPTER_FILE, CARD_FILE, read_card
 
 
 def free_name(models: Path, name: str, run: str) -> str:
@@ -33,18 +36,41 @@ def write_model(
 
     An older model of the same name is replaced only when the new one is on the disk.
     """
+
+    def write(place: Path) -> None:
+        save_package(place / LM_FILE, package(lm_state, lm_config))
+        if isinstance(codec, Path):
+            shutil.copyfile(codec, place / CODEC_FILE)
+            sync(place / CODEC_FILE)
+        else:
+            save_package(place / CODEC_FILE, codec)
+
+    _write_folder(folder, card, write)
+
+
+def write_adapter(
+    folder: Path, trained: Mapping[str, Any], rank: int, alpha: float, card: dict[str, Any]
+) -> None:
+    """Write a model folder that holds adapters; the card names the base that they belong to."""
+
+    def write(place: Path) -> None:
+        save_adapter(place / ADAPTER_FILE, trained, rank, alpha)
+        sync(place / ADAPTER_FILE)
+
+    _write_folder(folder, card, write)
+
+
+def _write_folder(folder: Path, card: dict[str, Any], write: Callable[[Path], None]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(folder)
     old = temporary_beside(folder)
     try:
         temporary.mkdir()
-        save_package(temporary / LM_FILE, package(lm_state, lm_config))
-        if isinstance(codec, Path):
-            shutil.copyfile(codec, temporary / CODEC_FILE)
-            sync(temporary / CODEC_FILE)
-        else:
-            save_package(temporary / CODEC_FILE, codec)
+        with disk_full_told(temporary):
+            write(temporary)
         write_json(temporary / CARD_FILE, {"name": folder.name, "made": time.time(), **card})
+        if card["kind"] == "fine-tuned":
+            write_text(temporary / README_FILE, model_card(folder.name, card))
         if folder.exists():
             folder.replace(old)
         temporary.replace(folder)

@@ -12,8 +12,9 @@ from assistant.errors import MusicHelperError
 from assistant.i18n import _
 from assistant.library.library import LibraryPaths
 from assistant.musicgen import backend
+from assistant.musicgen.adapter import fold_adapter
 from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE
-from assistant.musicgen.models import model_folder
+from assistant.musicgen.models import base_of, is_adapter, model_folder, root_of
 from assistant.musicgen.words import WordTokenizer
 
 if TYPE_CHECKING:
@@ -47,7 +48,11 @@ def load(name: str, paths: LibraryPaths, device: str, precision: str) -> MusicGe
 
 
 def load_lm(name: str, source: Path | None, device: torch.device, number: torch.dtype) -> Any:
-    """The language model (audiocraft's LMModel) with its configuration in `.cfg`."""
+    """The language model (audiocraft's LMModel) with its configuration in `.cfg`; adapters are folded in."""
+    if source is not None and is_adapter(source):
+        lm = load_lm(*base_of(source), device, number)
+        fold_adapter(lm, source)
+        return lm
     backend.prepare()
     from audiocraft.models import builders, loaders
     from omegaconf import OmegaConf
@@ -92,6 +97,7 @@ def use_word_tokenizer(lm: Any) -> None:
 
 def load_codec(name: str, source: Path | None, device: torch.device) -> CompressionModel:
     """The codec of a model."""
+    name, source = root_of(name, source)
     backend.prepare()
     from audiocraft.models import loaders
 
@@ -109,7 +115,7 @@ def codec_for_tokens(name: str, paths: LibraryPaths, device: torch.device) -> tu
     from audiocraft.models import builders, loaders
     from omegaconf import OmegaConf
 
-    source = model_folder(name, paths)
+    name, source = root_of(name, model_folder(name, paths))
     codec = load_codec(name, source, device)
     with _explained(name):
         config = OmegaConf.create(loaders.load_lm_model_ckpt(str(source or name))["xp.cfg"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.errors import CallError
+from assistant.errors import CallError, MusicHelperError
 from assistant.i18n import _
 from assistant.library.host import hub_cache
 from assistant.library.library import Library, LibraryPaths
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 BUILT_IN = "small-built-in"
 CARD_FILE = "card.json"
+ADAPTER_FILE = "adapter.safetensors"
+EXPORT_FORMATS = ("audiocraft", "huggingface", "adapter")
 HUB_LICENCE = "CC-BY-NC-4.0"
 OWN_LICENCE = "own"
 
@@ -54,7 +56,7 @@ class ModelInfo:
 def list_models(library: Library) -> list[ModelInfo]:
     """The built-in model, the library's own ones, newest first, and those of the hub. Reads no weights."""
     own = [_folder_model(folder) for folder in _model_folders(library.paths)]
-    own.sort(key=lambda model: (model.name != BUILT_IN, -_age(model.path)))
+    own.sort(key=lambda model: (model.name != BUILT_IN, -stamp_of(model.path)))
     if not any(model.name == BUILT_IN for model in own):
         own.insert(
             0,
@@ -106,8 +108,46 @@ def model_folder(name: str, paths: LibraryPaths) -> Path | None:
 
 
 def is_model(folder: Path) -> bool:
-    """Whether a folder has audiocraft's two files."""
-    return (folder / LM_FILE).is_file() and (folder / CODEC_FILE).is_file()
+    """Whether a folder has audiocraft's two files, or adapters with a card that names their base."""
+    whole = (folder / LM_FILE).is_file() and (folder / CODEC_FILE).is_file()
+    return whole or (is_adapter(folder) and bool(read_card(folder).get("base")))
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a model's folder holds only what is added to another model."""
+    return (folder / ADAPTER_FILE).is_file() and not (folder / LM_FILE).is_file()
+
+
+def base_of(folder: Path) -> tuple[str, Path | None]:
+    """The name and folder of what an adapter belongs to; no folder for a model of the hub.
+
+    Raises `MusicHelperError` where it is gone.
+    """
+    base = str(read_card(folder).get("base"))
+    for place in (folder.parent / base, Path(base)):
+        if is_model(place) and place != folder:
+            return base, place
+    if base in HUB_MODELS:
+        return base, None
+    raise MusicHelperError(
+        _("The model {name} needs its base {base}, which is gone.").format(name=folder.name, base=base),
+        _("Bring the folder {base} back into the library's models.").format(base=base),
+    )
+
+
+def root_of(name: str, folder: Path | None) -> tuple[str, Path | None]:
+    """The model with all weights that a model stands on: itself, unless it is an adapter."""
+    while folder is not None and is_adapter(folder):
+        name, folder = base_of(folder)
+    return name, folder
+
+
+def stamp_of(folder: Path | None) -> float:
+    """When a model was written; 0 for one of the hub."""
+    if folder is None:
+        return 0.0
+    files = [folder / name for name in (LM_FILE, ADAPTER_FILE)]
+    return max(path.stat().st_mtime for path in files if path.exists())
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -143,10 +183,6 @@ def _model_folders(paths: LibraryPaths) -> list[Path]:
     return [
         folder for folder in paths.models.iterdir() if not folder.name.startswith(".") and is_model(folder)
     ]
-
-
-def _age(path: Path | None) -> float:
-    return (path / LM_FILE).stat().st_mtime if path else 0.0
 
 
 def _folder_model(folder: Path) -> ModelInfo:

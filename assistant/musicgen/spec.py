@@ -15,6 +15,10 @@ from assistant.i18n import _
 from assistant.musicgen.models import BUILT_IN
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+PRESETS = ("style", "full", "quick")
+METHODS = ("auto", "lora", "full")
+TARGETS = ("attention", "cross", "feedforward", "heads")
+AUDIOCRAFT_EMA = 0.99
 FORMATS = ("wav", "flac", "ogg", "mp3")
 LARGEST_SEED = 2**31 - 1
 _FILE_WORDS_LENGTH = 40
@@ -65,36 +69,74 @@ class FinetuneSpec(_Spec):
     name: str = ""
     """The folder of the model that comes out; empty is a name made of the date."""
     model: str = BUILT_IN
+    preset: str = "style"
     genres: tuple[str, ...] = ()
     """Only tracks of these; empty is every genre."""
+    method: str = "auto"
+    """`lora`, `full`, or what suits the model."""
+    rank: int = 0
+    """Of the adapters; 0 is what suits the memory."""
+    alpha: float = 0.0
+    """An adapter counts alpha / rank; 0 is as much as the rank."""
+    targets: tuple[str, ...] = TARGETS
+    """What gets adapters."""
+    freeze_below: int = 0
+    """So many of the first layers, and the embeddings under them, stay as they are."""
     steps: int = 300
     """Updates of the weights."""
     batch_size: int = 4
-    """Crops in one forward pass."""
+    """Crops in one forward pass; less where the memory is small, more where it is large."""
     accumulation: int = 2
-    """Forward passes for one update."""
+    """Forward passes for one update; times the batch size, it is always the same number of crops."""
     crop_seconds: float = 10.0
     learning_rate: float = 0.0
     """The peak of the schedule; 0 is what suits the size of the model."""
     warmup_steps: int = 20
     weight_decay: float = 0.1
     gradient_clip: float = 1.0
+    ema: float = 0.0
+    """How slowly the average of the weights follows them; 0 is no average."""
     condition_dropout: float = 0.3
-    """How often a crop is learnt without its caption, which guidance needs."""
+    """How often a crop is learnt without words, which guidance needs."""
+    tags_share: float = 0.25
+    """How often the tags stand in for the caption."""
+    title_share: float = 0.1
+    """How often title and artist do."""
+    field_dropout: float = 0.3
+    """How often a tag is left out."""
     validate_every: int = 50
     """0 is never."""
+    patience: int = 3
+    """Looks at the held-out music without a lower loss until the run ends; 0 is never."""
     checkpoint_every: int = 100
     """0 is only at the end."""
+    sample_every: int = 100
+    """0 is never."""
+    sample_seconds: float = 5.0
+    sample_prompts: tuple[str, ...] = ()
+    """Empty is the captions of held-out tracks."""
+    processes: int = 1
+    """On several GPUs, or parts of a CPU."""
     precision: str = "auto"
     device: str = "auto"
     seed: int = 0
 
     @classmethod
     def from_settings(cls, settings: Settings, **chosen: Any) -> Self:
-        """The configured values, with those that the call names; an empty name becomes one of the date."""
+        """The configured values, changed by the preset, then by those that the call names.
+
+        An empty name becomes one of the date.
+        """
         section = settings.musicgen
         known = {field.name for field in dataclasses.fields(cls)} & set(section.__struct_fields__)
-        spec = cls(**{**{name: getattr(section, name) for name in known}, **chosen})
+        values = {name: getattr(section, name) for name in known}
+        preset = chosen.get("preset", cls.preset)
+        if preset not in PRESETS:
+            raise CallError(
+                _("There is no preset called {name}.").format(name=preset),
+                _("These are known: {names}.").format(names=", ".join(PRESETS)),
+            )
+        spec = cls(**{**values, **preset_values(preset, values), **chosen})
         if spec.name:
             return spec
         return dataclasses.replace(spec, name=time.strftime("tuned-%Y%m%d-%H%M%S"))
@@ -106,6 +148,11 @@ class FinetuneSpec(_Spec):
             "name",
             _("letters, digits, dots and dashes, as a folder can be called"),
         )
+        self._require(self.method in METHODS, "method", ", ".join(METHODS))
+        self._require(bool(self.targets) and set(self.targets) <= set(TARGETS), "targets", ", ".join(TARGETS))
+        self._within("rank", 0, 1024)
+        self._within("alpha", 0.0, 10_000.0)
+        self._within("freeze_below", 0, 1000)
         self._within("steps", 1, 10_000_000)
         self._within("batch_size", 1, 4096)
         self._within("accumulation", 1, 4096)
@@ -114,12 +161,39 @@ class FinetuneSpec(_Spec):
         self._within("warmup_steps", 0, 1_000_000)
         self._within("weight_decay", 0.0, 10.0)
         self._within("gradient_clip", 0.0, 1e6)
-        self._within("condition_dropout", 0.0, 1.0)
+        self._within("ema", 0.0, 0.99999)
+        for share in ("condition_dropout", "tags_share", "title_share", "field_dropout"):
+            self._within(share, 0.0, 1.0)
         self._within("validate_every", 0, 10_000_000)
+        self._within("patience", 0, 10_000_000)
         self._within("checkpoint_every", 0, 10_000_000)
+        self._within("sample_every", 0, 10_000_000)
+        self._within("sample_seconds", 0.5, 30.0)
+        self._within("processes", 1, 1024)
         self._within("seed", 0, LARGEST_SEED)
         self._require(self.precision in PRECISIONS, "precision", ", ".join(PRECISIONS))
         return self
+
+
+def preset_values(preset: str, configured: dict[str, Any]) -> dict[str, Any]:
+    """What a preset changes of the configured values: `style` nothing, `quick` is short, and `full` trains
+    all weights on longer crops and keeps their average."""
+    if preset == "quick":
+        return {
+            "steps": max(1, min(60, configured["steps"])),
+            "batch_size": min(2, configured["batch_size"]),
+            "accumulation": 1,
+            "crop_seconds": min(5.0, configured["crop_seconds"]),
+            "validate_every": 20,
+            "sample_every": 0,
+        }
+    if preset == "full":
+        return {
+            "method": "full",
+            "ema": configured["ema"] or AUDIOCRAFT_EMA,
+            "crop_seconds": max(20.0, configured["crop_seconds"]),
+        }
+    return {}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The process that holds torch and audiocraft: clips, tokens and the small model."""
+"""The process that holds torch and audiocraft: clips, tokens, the small model, and looks ahead."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ _models: dict[tuple[str, ...], Any] = {}
 
 def generate(request: Message, emit: Emit) -> Message:
     """Make clips; the last model stays loaded for the next request."""
-    from assistant.musicgen.blueprint import LM_FILE
     from assistant.musicgen.generation import make_clips
-    from assistant.musicgen.models import load_model, model_folder
+    from assistant.musicgen.models import load_model, model_folder, stamp_of
     from assistant.musicgen.spec import GenerateSpec
 
     spec = GenerateSpec.from_dict(request["spec"]).check()
     with Library(Path(request["library"])) as library:
         folder = model_folder(spec.model, library.paths)
-        stamp = str((folder / LM_FILE).stat().st_mtime_ns) if folder else ""
-        key = (str(folder or spec.model), stamp, spec.device, spec.precision)
+        key = (str(folder or spec.model), str(stamp_of(folder)), spec.device, spec.precision)
         if key not in _models:
             emit({"event": "loading"})
             _models.clear()  # before the next one is loaded: two may not fit
@@ -52,6 +50,24 @@ def tokens(request: Message, emit: Emit) -> Message:
     return summary
 
 
+def preflight(request: Message, emit: Emit) -> Message:
+    """What a fine-tune would take."""
+    from assistant.musicgen.preflight import preflight as look_ahead
+    from assistant.musicgen.spec import FinetuneSpec
+
+    with Library(Path(request["library"])) as library:
+        return look_ahead(FinetuneSpec.from_dict(request["spec"]).check(), library, emit)
+
+
+def export(request: Message, emit: Emit) -> Message:
+    """Write a model out in another format."""
+    from assistant.musicgen.formats import export_model
+
+    with Library(Path(request["library"])) as library:
+        export_model(request["model"], library.paths, request["format"], Path(request["folder"]))
+    return {}
+
+
 def small(request: Message, emit: Emit) -> Message:
     """Make the built-in small model."""
     from assistant.musicgen.small_training import make_small_model
@@ -66,4 +82,4 @@ def _path(name: str | None) -> Path | None:
 
 
 if __name__ == "__main__":
-    serve({"generate": generate, "tokens": tokens, "small": small})
+    serve({"generate": generate, "tokens": tokens, "small": small, "preflight": preflight, "export": export})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from assistant.runs.context import RunContext, RunStopped
+from assistant.runs.helper import helpers
 
 
 def finetune(run: RunContext) -> None:
@@ -13,8 +14,9 @@ def finetune(run: RunContext) -> None:
     from assistant.musicgen.training import finetune as train
 
     spec = FinetuneSpec.from_dict(run.spec)
-    for event in train(spec, run.library_root, run.folder, run.control):
-        run.emit(event)
+    with helpers(run.folder, spec.processes):
+        for event in train(spec, run.library_root, run.folder, run.control):
+            run.emit(event)
 
 
 def classifier(run: RunContext) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from assistant.library.library import Library
-from assistant.musicgen.dataset import Crops, Example, choose_examples, read_caption, split
+from assistant.musicgen.dataset import Crops, Example, choose_examples, split
+from assistant.musicgen.texts import TextMix, Texts, draw, read_texts
 from assistant.musicgen.tokens import TokenCache
 
 
@@ -30,7 +31,7 @@ def crops(root: Path, cache: TokenCache, seed: int = 0, dropout: float = 0.5) ->
         cache,
         frames=20,
         padding=999,
-        condition_dropout=dropout,
+        mix=TextMix(condition_dropout=dropout),
         seed=seed,
     )
 
@@ -56,18 +57,17 @@ def test_a_single_track_is_learnt() -> None:
 
 
 def test_a_step_has_the_same_crops_whenever_it_is_asked_for(tmp_path: Path, cache: TokenCache) -> None:
-    first = crops(tmp_path, cache).batches(7, count=2, size=3)
-    crops(tmp_path, cache).batches(6, count=2, size=3)
-    again = crops(tmp_path, cache).batches(7, count=2, size=3)
-    for a, b in zip(first, again, strict=True):
-        assert np.array_equal(a.tokens, b.tokens)
-        assert a.captions == b.captions
-    other = crops(tmp_path, cache, seed=1).batches(7, count=2, size=3)
-    assert any(not np.array_equal(a.tokens, b.tokens) for a, b in zip(first, other, strict=True))
+    first = crops(tmp_path, cache).batch(7, size=6)
+    crops(tmp_path, cache).batch(6, size=6)
+    again = crops(tmp_path, cache).batch(7, size=6)
+    assert np.array_equal(first.tokens, again.tokens)
+    assert first.captions == again.captions
+    for other in (crops(tmp_path, cache, seed=1).batch(7, size=6), crops(tmp_path, cache).batch(7, 6, 1)):
+        assert not np.array_equal(first.tokens, other.tokens)
 
 
 def test_a_short_track_is_padded_and_a_long_one_is_cut(tmp_path: Path, cache: TokenCache) -> None:
-    rows = [batch.tokens[0] for step in range(40) for batch in crops(tmp_path, cache).batches(step, 1, 1)]
+    rows = [crops(tmp_path, cache).batch(step, 1).tokens[0] for step in range(40)]
     padded = [row for row in rows if (row == 999).any()]
     whole = [row for row in rows if not (row == 999).any()]
     assert padded
@@ -80,17 +80,32 @@ def test_captions_are_dropped_as_often_as_asked(tmp_path: Path, cache: TokenCach
     captions = [
         caption
         for step in range(200)
-        for batch in crops(tmp_path, cache, dropout=0.3).batches(step, 1, 4)
-        for caption in batch.captions
+        for caption in crops(tmp_path, cache, dropout=0.3).batch(step, 4).captions
     ]
     assert captions.count(None) / len(captions) == pytest.approx(0.3, abs=0.06)
 
 
+def test_caption_tags_and_title_take_turns_and_tags_are_shuffled_and_dropped() -> None:
+    texts = Texts("A slow tune.", ("jazz", "calm", "piano"), "Night by Someone")
+    mix = TextMix(condition_dropout=0.1, tags_share=0.5, title_share=0.2, field_dropout=0.3)
+    chooser = np.random.default_rng(0)
+    drawn = [draw(texts, mix, chooser) for _number in range(2000)]
+    assert drawn.count(None) / 2000 == pytest.approx(0.1, abs=0.03)
+    assert drawn.count("Night by Someone") / 2000 == pytest.approx(0.9 * 0.2, abs=0.03)
+    assert drawn.count("A slow tune.") / 2000 == pytest.approx(0.9 * 0.3, abs=0.03)
+    lists = {text for text in drawn if text and text not in ("Night by Someone", "A slow tune.")}
+    assert {"jazz, calm, piano", "piano, calm, jazz", "jazz", "piano"} <= lists
+    assert all(set(text.split(", ")) <= set(texts.tags) for text in lists)
+    assert drawn == [
+        draw(texts, mix, again) for again in [np.random.default_rng(0)] for _number in range(2000)
+    ]
+
+
 def test_held_out_crops_never_change(tmp_path: Path, cache: TokenCache) -> None:
-    first, again = (crops(tmp_path, cache, seed=seed).held_out(3) for seed in (0, 1))
-    assert sum(len(batch.captions) for batch in first) == 7  # two of each track that is long enough
-    assert all(np.array_equal(a.tokens, b.tokens) for a, b in zip(first, again, strict=True))
-    assert all(caption == "jazz" for batch in first for caption in batch.captions)
+    first, again = (crops(tmp_path, cache, seed=seed).held_out() for seed in (0, 1))
+    assert len(first) == 7  # two of each track that is long enough
+    assert np.array_equal(first.tokens, again.tokens)
+    assert first.captions == ["jazz"] * 7
 
 
 def test_genres_choose_tracks_and_captions_are_read_when_needed(music: Library) -> None:
@@ -98,8 +113,23 @@ def test_genres_choose_tracks_and_captions_are_read_when_needed(music: Library) 
     assert {e.genre for e in chosen} == {"jazz"}
     assert len(chosen) == 3
     assert len(choose_examples(music, ())) == 6
-    assert chosen[0].caption is not None
-    (music.root / chosen[0].caption).write_text("Something\nelse entirely.\n")
-    assert read_caption(music.root, chosen[0]) == "Something else entirely."
-    (music.root / chosen[0].caption).unlink()
-    assert read_caption(music.root, chosen[0]) == "jazz"
+    one = chosen[0]
+    assert one.caption is not None
+    path = music.root / one.caption
+    path.write_text("Something\nelse entirely.\n")
+    assert read_texts(music.root, one.caption, one.genre).caption == "Something else entirely."
+    path.unlink()
+    assert read_texts(music.root, one.caption, one.genre).caption == "jazz"
+
+
+def test_texts_come_from_the_fields_of_audiocraft(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("A tune.\n")
+    (tmp_path / "a.json").write_text(
+        '{"title": "Night", "artist": "Someone", "genre": "jazz", "moods": ["calm", "dark"], '
+        '"bpm": 92.4, "key": ""}'
+    )
+    assert read_texts(tmp_path, "a.txt", "rock") == Texts(
+        "A tune.", ("jazz", "calm, dark", "92 bpm"), "Night by Someone"
+    )
+    (tmp_path / "a.json").write_text("[]")
+    assert read_texts(tmp_path, "a.txt", "rock") == Texts("A tune.", ("rock",), "")

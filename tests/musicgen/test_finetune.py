@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,59 +11,11 @@ import torch
 
 from assistant.errors import MusicHelperError
 from assistant.library.library import Library
-from assistant.musicgen import loss, training
+from assistant.musicgen.learner import Learner, Update
 from assistant.musicgen.models import list_models, read_card
-from assistant.musicgen.spec import FinetuneSpec
-from assistant.musicgen.training import finetune, learning_rate
+from assistant.musicgen.optimizer import learning_rate
+from tests.musicgen.finetunes import go, of, spec, stop_after, weights
 from tests.musicgen.tiny_models import NAME, add_tracks, write_tiny_model
-
-
-def spec(name: str, **values: Any) -> FinetuneSpec:
-    chosen: dict[str, Any] = {
-        "name": name,
-        "model": NAME,
-        "steps": 6,
-        "batch_size": 3,
-        "accumulation": 2,
-        "crop_seconds": 1.0,
-        "learning_rate": 3e-3,
-        "warmup_steps": 2,
-        "validate_every": 3,
-        "checkpoint_every": 2,
-        "device": "cpu",
-        **values,
-    }
-    return FinetuneSpec(**chosen).check()
-
-
-def never() -> None:
-    return None
-
-
-def go(
-    library: Library, wanted: FinetuneSpec, run: str, control: Callable[[], str | None] = never
-) -> list[dict[str, Any]]:
-    folder = library.paths.runs / run
-    folder.mkdir(parents=True, exist_ok=True)
-    events = list(finetune(wanted, library.root, folder, control))
-    json.dumps(events)  # each event is plain
-    return events
-
-
-def weights(library: Library, name: str) -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = torch.load(
-        library.paths.models / name / "state_dict.bin", weights_only=True
-    )["best_state"]
-    return state
-
-
-def of(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    return [event for event in events if event["event"] == kind]
-
-
-def stop_after(steps: int) -> Callable[[], str | None]:
-    asked = iter(range(1_000_000))
-    return lambda: "stop" if next(asked) >= steps else None
 
 
 def test_stopping_and_going_on_gives_the_same_model(music_and_model: Library) -> None:
@@ -94,7 +46,7 @@ def test_what_a_run_says_and_leaves(music_and_model: Library) -> None:
     assert step["loss"] == pytest.approx(sum(step["losses"]) / 4)
     assert step["tokens_per_second"] > 0
     kept = sorted(path.name for path in (library.paths.runs / "run-c" / "checkpoints").iterdir())
-    assert kept == ["step-00000004", "step-00000006"]
+    assert [name for name in kept if name.startswith("step")] == ["step-00000004", "step-00000006"]
     card = read_card(library.paths.models / "plain")
     assert card["kind"] == "fine-tuned"
     assert card["base"] == NAME
@@ -126,34 +78,102 @@ def test_the_loss_falls(tmp_path: Path, music_and_model: Library) -> None:
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
 
 
-def test_a_loss_that_is_no_number_is_left_out_and_then_explained(
+def broken_at(monkeypatch: pytest.MonkeyPatch, calls: Callable[[int], bool]) -> None:
+    """Let the updates with these numbers, counted from zero, have a loss that is no number."""
+    real, counter = Learner._losses, iter(range(1_000_000))
+
+    def losses(self: Learner, batch: Any, scales: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
+        loss, sums = real(self, batch, scales)
+        wrong = torch.is_grad_enabled() and calls(next(counter))
+        return (loss * float("nan"), sums * float("nan")) if wrong else (loss, sums)
+
+    monkeypatch.setattr(Learner, "_losses", losses)
+
+
+def test_a_loss_that_is_no_number_rolls_back_and_says_so(
     music_and_model: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = loss.mean_loss
-    calls = iter(range(1000))
-
-    def broken(sums: torch.Tensor, counts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        loss, each = real(sums, counts)
-        return (loss * float("nan") if next(calls) in (2, 3) else loss), each
-
-    monkeypatch.setattr(training, "mean_loss", broken)
-    events = go(music_and_model, spec("once", validate_every=0), "run-g")
-    assert len(of(events, "warning")) == 1
-    assert len(of(events, "step")) == 5
+    broken_at(monkeypatch, lambda call: call == 2 * 4 + 1)  # the fifth step's second pass
+    events = go(music_and_model, spec("once", validate_every=2), "run-g")
+    assert [(event["from"], event["step"]) for event in of(events, "rollback")] == [(4, 4)]
+    assert [event["step"] for event in of(events, "validation")] == [0, 2, 4, 6]
+    assert "went back to step 4" in of(events, "rollback")[0]["text"]
+    assert [event["step"] for event in of(events, "step")] == [1, 2, 3, 4, 5, 6]
     assert all(torch.isfinite(value).all() for value in weights(music_and_model, "once").values())
 
-    monkeypatch.setattr(training, "mean_loss", lambda sums, counts: (sums.sum() * float("nan"), sums))
+
+def test_without_a_checkpoint_a_rollback_begins_anew(
+    music_and_model: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_at(monkeypatch, lambda call: call == 2)
+    events = go(music_and_model, spec("anew", validate_every=0), "run-g2")
+    assert [(event["from"], event["step"]) for event in of(events, "rollback")] == [(1, 0)]
+    assert [event["step"] for event in of(events, "step")] == [1, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_fine_tune_that_only_goes_wrong_gives_up_with_a_hint(
+    music_and_model: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken_at(monkeypatch, lambda _call: True)
     with pytest.raises(MusicHelperError) as caught:
         go(music_and_model, spec("never", validate_every=0), "run-h")
     assert "learning rate" in caught.value.hint
     assert not (music_and_model.paths.models / "never").exists()
 
 
+def test_a_loss_that_jumps_and_stays_up_rolls_back_with_half_the_rate(
+    music_and_model: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, steps = Learner.update, iter(range(1_000_000))
+
+    def update(self: Learner, *arguments: Any) -> Update:
+        done = real(self, *arguments)
+        high = 30 <= next(steps) < 33
+        return replace(done, losses=replace(done.losses, mean=done.losses.mean + 4.0 * high))
+
+    monkeypatch.setattr(Learner, "update", update)
+    wanted = spec("spike", steps=40, batch_size=1, accumulation=1, validate_every=0, checkpoint_every=10)
+    events = go(music_and_model, wanted, "run-spike")
+    assert [(event["from"], event["step"]) for event in of(events, "rollback")] == [(33, 30)]
+    rates = {event["step"]: event["learning_rate"] for event in of(events, "step")}
+    assert rates[31] == pytest.approx(learning_rate(30, 40, 2, 3e-3) / 2)
+    assert events[-1]["step"] == 40
+
+
+def test_out_of_memory_halves_the_crops_at_once_and_changes_nothing_else(
+    music_and_model: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = spec("roomy", batch_size=4, accumulation=1, validate_every=0)
+    roomy = go(music_and_model, wanted, "run-roomy")
+    real = Learner._losses
+
+    def losses(self: Learner, batch: Any, scales: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
+        if len(batch) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(self, batch, scales)
+
+    monkeypatch.setattr(Learner, "_losses", losses)
+    tight = go(music_and_model, replace(wanted, name="tight"), "run-tight")
+    assert len(of(tight, "warning")) == 2  # four, two, one
+    for a, b in zip(of(roomy, "step"), of(tight, "step"), strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], abs=1e-5)
+    monkeypatch.setattr(
+        Learner, "_losses", lambda *_arguments: (_ for _ in ()).throw(torch.OutOfMemoryError())
+    )
+    with pytest.raises(MusicHelperError) as caught:
+        go(music_and_model, replace(wanted, name="none"), "run-none")
+    assert "lora" in caught.value.hint
+
+
 def test_a_damaged_checkpoint_costs_only_itself(music_and_model: Library) -> None:
     go(music_and_model, spec("damaged", validate_every=0), "run-i", stop_after(5))
     checkpoints = music_and_model.paths.runs / "run-i" / "checkpoints"
-    (checkpoints / "step-00000005" / "state.pt").write_bytes(b"half")
+    path = checkpoints / "step-00000005" / "weights.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1  # as long as before, and it can be read
+    path.write_bytes(data)
     events = go(music_and_model, spec("damaged", validate_every=0), "run-i")
+    assert "step-00000005" in of(events, "warning")[0]["text"]
     assert of(events, "start")[0]["step"] == 4
     assert events[-1]["step"] == 6
 

@@ -1,0 +1,132 @@
+"""What a fine-tune does with the memory there is: the way, the rank, and the crops at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from assistant.i18n import _
+from assistant.musicgen.spec import FinetuneSpec
+
+SMALL_CARD = 10 * 2**30
+SMALL_MODEL = 50_000_000
+"""Parameters below which training all of them costs no more than adapters do."""
+_HELD_BACK = 0.12
+"""Of the memory, for the allocator's pieces."""
+_CONTEXT_BYTES = 700 * 2**20
+"""CUDA's own, and the pieces of the heads' logits."""
+_LAYER_BYTES = {True: 60, False: 92}
+"""For each position and channel of a layer until its backward pass, in half and in full precision."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the memory of a model depends on."""
+
+    parameters: int
+    dim: int
+    layers: int
+    frames: int
+    """Of a crop."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a fine-tune is done, and why so."""
+
+    method: str
+    rank: int
+    alpha: float
+    batch_size: int
+    accumulation: int
+    recompute: bool
+    """Whether a layer's inner values are computed again in the backward pass."""
+    memory_bytes: int
+    """An estimate of what it needs."""
+    reasons: tuple[str, ...]
+
+
+def shape_of(lm: Any, frames: int) -> Shape:
+    """The shape of audiocraft's language model for crops of so many frames."""
+    parameters = sum(int(parameter.numel()) for parameter in lm.parameters())
+    return Shape(parameters, lm.dim, len(lm.transformer.layers), frames)
+
+
+def choose_plan(spec: FinetuneSpec, shape: Shape, *, fresh: bool, half: bool, memory: int | None) -> Plan:
+    """Choose what the spec leaves open.
+
+    `fresh` is a model that has learnt nothing yet; `half` is a precision of 16 bits; `memory` is what the
+    GPU has in bytes, None on a CPU, where the crops at once stay as they are asked for.
+    """
+    reasons = []
+    method, why = _method(spec, shape, fresh)
+    reasons.append(why)
+    gib = (memory or 0) / 2**30
+    rank = spec.rank or (16 if memory is not None and memory < SMALL_CARD else 32)
+    if method == "lora" and not spec.rank:
+        reasons.append(
+            _("Rank {rank}, for a card of {gib:.0f} GiB.").format(rank=rank, gib=gib)
+            if memory is not None
+            else _("Rank {rank}.").format(rank=rank)
+        )
+    crops, world = spec.batch_size * spec.accumulation, spec.processes
+    own = max(1, crops // world)
+
+    def needed(batch: int, recompute: bool) -> int:
+        return memory_needed(shape, method, rank, batch, recompute, half, average=spec.ema > 0)
+
+    batch, recompute = min(spec.batch_size, own), False
+    if memory is not None:
+        usable = int(memory * (1 - _HELD_BACK))
+        sizes = [size for size in range(own, 0, -1) if own % size == 0]
+        ways = [(size, False) for size in sizes if size >= min(2, own)] + [(size, True) for size in sizes]
+        batch, recompute = next((way for way in ways if needed(*way) <= usable), (1, True))
+        words = (
+            _("{batch} crops at once, recomputing inside the layers, in {needed:.1f} of {gib:.0f} GiB.")
+            if recompute
+            else _("{batch} crops at once, in {needed:.1f} of {gib:.0f} GiB.")
+        )
+        reasons.append(words.format(batch=batch, needed=needed(batch, recompute) / 2**30, gib=gib))
+        if needed(batch, recompute) > usable:
+            reasons.append(_("It may not fit; adapters, shorter crops or a smaller model would."))
+    return Plan(
+        method=method,
+        rank=rank,
+        alpha=spec.alpha or float(rank),
+        batch_size=batch,
+        accumulation=-(-own // batch),
+        recompute=recompute,
+        memory_bytes=needed(batch, recompute),
+        reasons=tuple(reasons),
+    )
+
+
+def memory_needed(
+    shape: Shape, method: str, rank: int, batch: int, recompute: bool, half: bool, *, average: bool = False
+) -> int:
+    """Bytes for weights, gradients, AdamW's two moments and the values kept for the backward pass.
+
+    All weights: 4 + 4 + 8 bytes each. Adapters: 16 bytes for each of their own, and the base in the
+    precision of the products.
+    """
+    if method == "full":
+        weights = shape.parameters * (20 if average else 16)
+    else:
+        own = shape.layers * rank * 26 * shape.dim  # q, k, v, out twice; up and down of four times the width
+        weights = shape.parameters * (2 if half else 4) + own * 16
+    token = batch * shape.frames * shape.dim
+    layer = token * _LAYER_BYTES[half]
+    kept = token * 4 * shape.layers + layer if recompute else layer * shape.layers
+    return weights + kept + _CONTEXT_BYTES
+
+
+def _method(spec: FinetuneSpec, shape: Shape, fresh: bool) -> tuple[str, str]:
+    if fresh:
+        return "full", _("All weights are trained: the model has learnt nothing yet.")
+    if spec.method == "lora":
+        return "lora", _("Adapters are trained, as asked.")
+    if spec.method == "full":
+        return "full", _("All weights are trained, as asked.")
+    if shape.parameters < SMALL_MODEL:
+        return "full", _("All weights are trained: the model is small.")
+    return "lora", _("Adapters are trained: they need a fraction of the memory and forget less.")
