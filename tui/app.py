@@ -215,10 +215,10 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
         self.notify(
             _("Run {name} goes on by itself, also when you leave.").format(name=event.run.name), markup=False
         )
-        if self.current_mode == "train" and isinstance(self.screen, Page):
-            self.screen.arrive()
-        else:
+        if self.current_mode != "train":
             self.action_go("train")
+        elif isinstance(self.screen, Page) and self.screen.filled:
+            self.screen.arrive()
         self._poll()
 
     @on(RunAsked)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.events import ScreenResume
 from textual.widgets import Input
 
 from assistant.config import Settings
@@ -114,6 +115,12 @@ async def test_news_that_comes_while_the_app_is_left_is_not_shown(
         assert isinstance(app, MusicHelperApp)
         assert app.snapshot is not None
         snapshot, label = app.snapshot, app.screen
+        app.action_go("train")
+        await settle(pilot)
+        train = app.screen
+        app._wanted_run = "20260101-000000-x-0000"
+        app.action_go("label")
+        await settle(pilot)
         close_all = app._close_all
 
         async def close_all_while_news_comes() -> None:
@@ -121,6 +128,8 @@ async def test_news_that_comes_while_the_app_is_left_is_not_shown(
             app._poll()
             await app._dispatch_message(SnapshotRead(replace(snapshot, clips=9)))
             await label._dispatch_message(QueueRead([], []))
+            await train.remove_children()
+            await train._dispatch_message(ScreenResume())
             await close_all()
 
         monkeypatch.setattr(app, "_close_all", close_all_while_news_comes)

@@ -78,9 +78,10 @@ class Page(TakesNews, Screen[None], inherit_bindings=False):
             self._fill()
 
     def on_screen_resume(self) -> None:
-        if self.app.bridge is not None:
-            self.arrive()
-        self.take_snapshot()
+        if self.app.is_running:
+            if self.app.bridge is not None:
+                self.arrive()
+            self.take_snapshot()
 
     async def translate(self) -> None:
         """Build the page anew, in the language that is now in use. Runs among the page's own messages."""
