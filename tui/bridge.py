@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 Job = Callable[[Library], "Message | None"]
 
 FOLDER_SEARCH_SHOWN = 5
+HOLD = {"running": "pause", "paused": "resume", "stopped": "resume", "lost": "resume", "failed": "resume"}
+"""What holding a run, or letting it go on, means by its state."""
 
 
 class Bridge:
@@ -257,15 +259,20 @@ class Bridge:
         self._start(asker, "launch", job, drop=True)
 
     def ask_run(self, asker: MessagePump, run_id: str, word: str) -> None:
-        """Answers with `RunAsked`, or with `RunStarted` after `resume`."""
+        """Answers with `RunAsked`, or with `RunStarted` after `resume`.
+
+        `hold` is pause or resume, by the run's state now: what was shown may be a second old.
+        """
 
         def job(library: Library) -> Message:
             from assistant.runs.control import request
             from assistant.runs.launch import resume_run
+            from assistant.runs.record import read_run
 
-            if word == "resume":
+            chosen = HOLD.get(read_run(library, run_id).state, "pause") if word == "hold" else word
+            if chosen == "resume":
                 return messages.RunStarted(resume_run(library, run_id))
-            return messages.RunAsked(request(library, run_id, word), word)
+            return messages.RunAsked(request(library, run_id, chosen), chosen)
 
         self._start(asker, "ask", job)
 

@@ -18,6 +18,7 @@ from assistant.library.host import inotify_limits
 from assistant.library.library import Library
 from assistant.musicgen import client
 from assistant.runs import launch
+from assistant.runs.control import request
 from assistant.runs.record import list_runs
 from tests.tui.tui_library import Opened, add_clip, add_run, add_track, screen_text, settle, text_of, until
 from tui.messages import Generated
@@ -25,6 +26,7 @@ from tui.screens.dialog import ConfirmDialog, TextDialog
 from tui.screens.generate import GenerateScreen
 from tui.screens.page import Page
 from tui.screens.pick import PickScreen
+from tui.screens.runs import ask_run
 from tui.widgets.form import Form
 from tui.widgets.rows import RowList
 
@@ -165,6 +167,19 @@ async def test_a_fine_tune_starts_pauses_goes_on_saves_stops_and_outlives_the_ap
         await pilot.press("y")
         await until(pilot, lambda: list_runs(runs)[0].state == "stopped")
         await until(pilot, lambda: "stopped" in screen_text(pilot))
+
+
+async def test_holding_goes_by_what_the_run_does_now(opened: Opened, runs: Library) -> None:
+    async with opened(mode="train") as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: [run.state for run in list_runs(runs)] == ["running"])
+        shown = list_runs(runs)[0]
+        request(runs, shown.id, "pause")
+        await until(pilot, lambda: list_runs(runs)[0].state == "paused")
+        page = pilot.app.screen
+        assert isinstance(page, Page)
+        ask_run(page, shown, "hold")
+        await until(pilot, lambda: list_runs(runs)[0].state == "running")
 
 
 async def test_the_classifier_is_a_run_too(opened: Opened, runs: Library) -> None:

@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from assistant.i18n import _
+from tui.bridge import HOLD
 from tui.messages import RunFollowed
 from tui.screens.page import Page, page_bindings
 from tui.text import ago, fit, pad, visible
@@ -24,19 +25,13 @@ if TYPE_CHECKING:
     from tui.following import RunView
     from tui.snapshot import Snapshot
 
-PAUSE = {"running": "pause", "paused": "resume", "stopped": "resume", "lost": "resume", "failed": "resume"}
-
 
 def ask_run(page: Page, run: RunRecord | None, word: str) -> None:
     """Ask a run for something; `hold` is pause or resume, whichever fits. Stopping is asked twice."""
     if run is None:
         page.app.say(_("No run is shown."))
         return
-    if word == "hold":
-        word = PAUSE.get(run.state, "")
-    elif not run.live:
-        word = ""
-    if not word:
+    if not (run.state in HOLD if word == "hold" else run.live):
         page.app.say(
             _("The run {name} is {state}.").format(name=visible(run.name), state=status(run.state).word)
         )
