@@ -42,8 +42,8 @@ def observers(monkeypatch: pytest.MonkeyPatch) -> list[FolderObserver]:
 
     class Kept(FolderObserver):
         def __init__(self, *arguments: Any) -> None:
-            made.append(self)
             super().__init__(*arguments)
+            made.append(self)
 
     monkeypatch.setattr("assistant.intake.observer.FolderObserver", Kept)
     return made
