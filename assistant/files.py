@@ -131,6 +131,36 @@ def disk_full_told(folder: Path) -> Iterator[None]:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
 
 
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder to fill; on leaving, its files are flushed and it takes the place of `path`.
+
+    After an exception nothing is left, and a folder that was there is there still. What processes that
+    were killed left beside it is removed first.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for other in path.parent.iterdir():
+        if other.is_dir() and is_left_behind(other):
+            shutil.rmtree(other, ignore_errors=True)
+    temporary, old = temporary_beside(path), temporary_beside(path)
+    try:
+        temporary.mkdir()
+        yield temporary
+        for file in temporary.iterdir():
+            sync(file)
+        sync(temporary)
+        if path.exists():
+            path.replace(old)
+        temporary.replace(path)
+        sync(path.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if old.exists() and not path.exists():
+            old.replace(path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole."""
     with whole_file(path) as temporary:

@@ -24,10 +24,9 @@ from assistant.classify.report import REPORT_NAME, Report, read_report, write_re
 from assistant.errors import CallError, FileError
 from assistant.files import (
     is_temporary,
-    maker_of_temporary,
     sync,
-    temporary_beside,
     whole_file,
+    whole_folder,
     write_json,
 )
 from assistant.i18n import _
@@ -197,22 +196,11 @@ def new_version(library: Library) -> Iterator[tuple[str, Path]]:
     After an exception nothing is left.
     """
     parent = library.paths.classifier
-    parent.mkdir(parents=True, exist_ok=True)
-    _clear_abandoned(parent)
     version = _free_name(parent)
-    temporary = temporary_beside(parent / version)
-    temporary.mkdir()
-    try:
+    with whole_folder(parent / version) as temporary:
         yield version, temporary
-        for path in temporary.iterdir():
-            sync(path)
-        sync(temporary)
-        temporary.rename(parent / version)
-        (parent / CURRENT_NAME).unlink(missing_ok=True)
-        sync(parent)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    (parent / CURRENT_NAME).unlink(missing_ok=True)
+    sync(parent)
 
 
 def _free_name(parent: Path) -> str:
@@ -222,10 +210,3 @@ def _free_name(parent: Path) -> str:
         number += 1
         name = f"{stamp}-{number}"
     return name
-
-
-def _clear_abandoned(parent: Path) -> None:
-    for path in parent.iterdir():
-        maker = maker_of_temporary(path.name)
-        if maker is not None and not Path(f"/proc/{maker}").exists():
-            shutil.rmtree(path, ignore_errors=True)

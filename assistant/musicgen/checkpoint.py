@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import MusicHelperError
-from assistant.files import disk_full_told, is_left_behind, sync, temporary_beside, write_json
+from assistant.files import disk_full_told, whole_folder, write_json
 from assistant.i18n import _
 
 if TYPE_CHECKING:
@@ -125,32 +125,15 @@ def load_best(folder: Path, step: int, device: Any) -> dict[str, Tensor] | None:
 
 
 def _whole(folder: Path, name: str, manifest: dict[str, Any], write: Callable[[Path], None]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if is_left_behind(path):  # by a process that was killed while it saved
-            shutil.rmtree(path, ignore_errors=True)
     target = folder / name
-    temporary, old = temporary_beside(target), temporary_beside(target)
-    try:
-        temporary.mkdir()
+    with whole_folder(target) as temporary:
         with disk_full_told(temporary):
             write(temporary)
         files = {}
         for path in sorted(temporary.iterdir()):
-            sync(path)
             files[path.name] = {"bytes": path.stat().st_size, "blake2b": _digest(path)}
         content = {**manifest, "files": files}
         write_json(temporary / MANIFEST, {**content, "blake2b": _digest_of(content)})
-        if target.exists():
-            target.replace(old)
-        temporary.replace(target)
-        sync(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if old.exists() and not target.exists():
-            old.replace(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
     return target
 
 

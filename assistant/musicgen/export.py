@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from assistant.files import disk_full_told, sync, temporary_beside, write_json, write_text
+from assistant.files import disk_full_told, whole_folder, write_json, write_text
 from assistant.musicgen.adapter import save_adapter
 from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE, package, save_package
 from assistant.musicgen.card import README_FILE, model_card
@@ -41,7 +41,6 @@ def write_model(
         save_package(place / LM_FILE, package(lm_state, lm_config))
         if isinstance(codec, Path):
             shutil.copyfile(codec, place / CODEC_FILE)
-            sync(place / CODEC_FILE)
         else:
             save_package(place / CODEC_FILE, codec)
 
@@ -55,32 +54,17 @@ def write_adapter(
 
     def write(place: Path) -> None:
         save_adapter(place / ADAPTER_FILE, trained, rank, alpha)
-        sync(place / ADAPTER_FILE)
 
     _write_folder(folder, card, write)
 
 
 def _write_folder(folder: Path, card: dict[str, Any], write: Callable[[Path], None]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_beside(folder)
-    old = temporary_beside(folder)
-    try:
-        temporary.mkdir()
+    with whole_folder(folder) as temporary:
         with disk_full_told(temporary):
             write(temporary)
         write_json(temporary / CARD_FILE, {"name": folder.name, "made": time.time(), **card})
         if card["kind"] == "fine-tuned":
             write_text(temporary / README_FILE, model_card(folder.name, card))
-        if folder.exists():
-            folder.replace(old)
-        temporary.replace(folder)
-        sync(folder.parent)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if old.exists() and not folder.exists():
-            old.replace(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def codec_package(source: Path | None, name: str) -> dict[str, Any] | Path:
