@@ -33,7 +33,7 @@ def row(scenario: Scenario) -> tuple[list[str], bool]:
         outcome.detail,
         f"{seconds:.0f}",
     ]
-    if scenario.control is None:
+    if not scenario.control_name or scenario.control is None:
         return [*cells, "–", "–"], outcome.ok
     control, _seconds = _timed(scenario.control)
     words = f" ({control.detail})" if control.detail else ""
