@@ -6,7 +6,6 @@ gets nothing, because the libraries see an open file and may open no other.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import soundfile
 from assistant.audio.channels import mixing
 from assistant.audio.declared import asf_seconds, chunk_share, mp3_seconds, ogg_is_cut
 from assistant.audio.formats import Content
+from assistant.audio.open import open_sound
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
 
@@ -84,7 +84,7 @@ class _Unsuited(Exception):
 
 
 def _open_soundfile(path: Path, content: Content) -> Sound:
-    with _soundfile(path) as file:
+    with open_sound(path) as file:
         frames, rate, channels = file.frames, file.samplerate, file.channels
         container, codec = file.format, file.subtype
         if container == "MP3" or channels > 2:
@@ -103,7 +103,7 @@ def _open_soundfile(path: Path, content: Content) -> Sound:
         declared = None
 
     def blocks() -> Iterator[Samples]:
-        with _soundfile(path) as file:
+        with open_sound(path) as file:
             while True:
                 try:
                     block = read_floats(file, BLOCK_FRAMES)
@@ -130,17 +130,6 @@ def read_floats(file: soundfile.SoundFile, frames: int) -> Samples:
     block = file.read(frames, dtype=kind, always_2d=True)
     samples: Samples = block * np.float32(1 / 32768) if kind == "int16" else block
     return samples
-
-
-@contextmanager
-def _soundfile(path: Path) -> Iterator[soundfile.SoundFile]:
-    # By descriptor: the name, which may lie, is not seen.
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        with soundfile.SoundFile(descriptor, closefd=False) as file:
-            yield file
-    finally:
-        os.close(descriptor)
 
 
 def _open_av(path: Path, content: Content) -> Sound:

@@ -14,6 +14,8 @@ import soundfile
 
 from assistant.audio.formats import is_source_name
 from assistant.audio.guard import ConversionFailed, Converted, Decoders
+from assistant.audio.peaks import peaks
+from assistant.audio.read import seconds_of
 from assistant.config import IntakeSettings
 from tests.made_sounds import midi, tone, variable, write, write_av
 
@@ -324,3 +326,12 @@ def test_damaged_structure_has_words(
             continue
         (tmp_path / name).write_bytes(change(data))
         assert "broke down" not in failure(decoders, tmp_path / name)
+
+
+def test_a_path_longer_than_libsndfile_takes(decoders: Decoders, tmp_path: Path) -> None:
+    folder = tmp_path / "/".join(["d" * 200] * 8)
+    folder.mkdir(parents=True)
+    source = write(tmp_path / "plain.flac", tone(0.5)).rename(folder / "a.flac")
+    assert decoders.convert(source, folder / "a.wav").duration == pytest.approx(0.5)
+    assert seconds_of(folder / "a.wav") == pytest.approx(0.5)
+    assert len(peaks(folder / "a.wav", 10)) == 10
