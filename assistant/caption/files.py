@@ -60,7 +60,7 @@ def write_caption(
     becomes the caption where that is still ours. Raises `OSError` where the files cannot be written.
     """
     settings = settings or CaptionSettings()
-    genre = clean(mend(genre)) if genre else None  # a folder's name may be any bytes
+    genre = _readable(genre) if genre else None
     before = declaration(info)
     ours = write_words(known_of(origin, genre), settings)
     text, theirs = ours.text, _read_line(caption)
@@ -88,6 +88,13 @@ def write_caption(
     }
     write_json(info, music_fields(origin, genre, description) | {MARK: mark})
     return Caption(text, ours.problem)
+
+
+def _readable(genre: str) -> str | None:
+    """A folder's name, which may be any bytes, as clean text; None where its encoding is not certain."""
+    text = mend(genre)
+    certain = not any("\udc80" <= character <= "\udcff" for character in text)
+    return clean(text) or None if certain else None
 
 
 def known_of(origin: Origin, genre: str | None) -> Known:

@@ -133,7 +133,7 @@ def test_a_genre_of_any_name(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         for path in (track.info for track in library.ledger.tracks(state="ready")):
             assert path
             fields = json.loads((tmp_path / path).read_text("utf-8"))
-            assert fields["genre"] in ("[red] ÿ", "爵士", "", "-rf")
+            assert fields["genre"] in ("[red] ÿ", "", "-rf")
             assert fields["description"].isprintable()
             assert fields["musichelper"]["written"]
         decisions = Labeller(library).label_many((t.id, "jazz") for t in library.ledger.tracks(state="ready"))
