@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from assistant.audio.write import read_comment
+from assistant.audio.metadata import read_comment
 from assistant.errors import FileError
 from assistant.i18n import _
 
@@ -14,8 +14,8 @@ PROGRAM = "musichelper"
 
 
 def as_comment(recipe: dict[str, Any]) -> str:
-    """The recipe as one line for a file's comment."""
-    return json.dumps({"program": PROGRAM, **recipe}, ensure_ascii=False, separators=(",", ":"))
+    """The recipe as one line of ASCII for a file's comment: each kind of file keeps that as it is."""
+    return json.dumps({"program": PROGRAM, **recipe}, separators=(",", ":"))
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
