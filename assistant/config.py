@@ -131,6 +131,12 @@ class GenerateSettings(_Section, frozen=True):
     loudness: float = -14.0
 
 
+class EngineSettings(_Section, frozen=True):
+    """The process that generates."""
+
+    idle_minutes: float = 15.0
+
+
 class PlaybackSettings(_Section, frozen=True):
     """How clips and tracks reach the ears."""
 
@@ -148,6 +154,7 @@ class Settings(_Section, frozen=True):
     classifier: ClassifierSettings = ClassifierSettings()
     musicgen: MusicGenSettings = MusicGenSettings()
     generate: GenerateSettings = GenerateSettings()
+    engine: EngineSettings = EngineSettings()
     playback: PlaybackSettings = PlaybackSettings()
 
 

@@ -60,8 +60,8 @@ def add_commands(commands: Commands) -> None:
 
 
 def _generate(context: Context) -> int:
-    from assistant.musicgen.client import Generator
     from assistant.musicgen.spec import GenerateSpec
+    from assistant.serving.client import Generator
 
     called = context.arguments
     for name in ("melody", "continue_from"):

@@ -22,7 +22,7 @@ from assistant.musicgen import backend
 from assistant.musicgen.encode import fit_channels
 from assistant.musicgen.recipe import as_comment
 from assistant.musicgen.spec import GenerateSpec
-from assistant.workers import Emit
+from assistant.workers import Emit, check_cancelled
 
 if TYPE_CHECKING:
     from audiocraft.models.musicgen import MusicGen
@@ -205,6 +205,7 @@ def _throttled(emit: Emit, clip: int) -> Callable[[int, int], None]:
 
     def step(done: int, total: int) -> None:
         nonlocal told
+        check_cancelled()
         now = time.monotonic()
         if done == total or now - told >= 1 / _EVENTS_A_SECOND:
             told = now
