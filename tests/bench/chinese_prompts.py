@@ -1,4 +1,4 @@
-"""Prompts in Traditional Chinese, and the English that is used for them; how well the nearest curated one fits.
+"""Prompts in Traditional Chinese, the English that is used, and how well the nearest curated one fits.
 
     uv run python -m tests.bench.chinese_prompts [--write]
 
@@ -71,9 +71,7 @@ def translations() -> list[str]:
     made = [translate(prompt) for prompt in TEN]
     each = (time.perf_counter() - began) / len(TEN)
     for prompt, one in zip(TEN, made, strict=True):
-        lines.append(
-            f"| {prompt} | {one.english} | {', '.join(one.left_out)} | {', '.join(one.unknown)} |"
-        )
+        lines.append(f"| {prompt} | {one.english} | {', '.join(one.left_out)} | {', '.join(one.unknown)} |")
     return [*lines, "", f"{each * 1e3:.1f} ms each, the dictionary's loading (once) included.", ""]
 
 

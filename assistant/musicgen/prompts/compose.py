@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from assistant.musicgen.prompts.glossary import KINDS
 from assistant.musicgen.prompts.reading import Piece, is_chinese, pieces
 
 _ADJECTIVES = ("mood", "texture", "tempo")
-_MUSIC = frozenset(
-    "genre form instrument mood tempo texture production place era degree bpm key time plain word".split()
-)
+_MUSIC = frozenset((*KINDS, "bpm", "key", "time", "plain", "word"))
 _TEMPO_IN_BETWEEN = "mid-tempo"
 # Names of pieces, where others name a style of which there can be a piece.
 _PIECES = (
-    "blues symphony quartet opera waltz march polka nocturne sonata concerto fugue lullaby tango nova score samba rumba "
-    "mambo ballad cha-cha"
-).split()
+    "blues", "symphony", "quartet", "opera", "waltz", "march", "polka", "nocturne", "sonata", "concerto",
+    "fugue", "lullaby", "tango", "nova", "score", "samba", "rumba", "mambo", "ballad", "cha-cha",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

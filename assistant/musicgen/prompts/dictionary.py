@@ -8,10 +8,10 @@ import re
 LONGEST_WORD = 6
 _MOST_WORDS = 3
 _NOT_A_MEANING = re.compile(
-    r"^(surname |CL:|variant of|old variant|see |see also|abbr\. |also written|used in|Taiwan pr|also pr|\(bound"
-    r"|classifier|to be |[A-Z])"
+    r"^(surname |CL:|variant of|old variant|see |see also|abbr\. |also written|used in|Taiwan pr|also pr"
+    r"|\(bound|classifier|to be |[A-Z])"
 )
-_MUSIC = re.compile(r"\((music|musical|of music|of sound|of voice)[^)]*\)|\bmusic|\bsound|\bmelod|\brhythm", re.I)
+_MUSIC = re.compile(r"\bmusic|\bsound|\bvoice|\bmelod|\brhythm", re.IGNORECASE)
 _ASIDE = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 
 
@@ -20,7 +20,7 @@ def english_of(word: str) -> str:
 
     Senses of music first. Verbs are passed over: a prompt's verbs say what to do, not what to hear.
     """
-    senses = [sense for entry in _entries().get(word, ()) for sense in entry if not _NOT_A_MEANING.match(sense)]
+    senses = [one for entry in _entries().get(word, ()) for one in entry if not _NOT_A_MEANING.match(one)]
     senses.sort(key=lambda sense: _MUSIC.search(sense) is None)
     for sense in senses:
         words = " ".join(_ASIDE.sub(" ", sense.split(";")[0]).split())

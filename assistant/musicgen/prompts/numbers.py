@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_DIGITS = {"零": 0, "〇": 0, "○": 0, "一": 1, "二": 2, "兩": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7,
-           "八": 8, "九": 9}  # fmt: skip
+_DIGITS = {
+    **{digit: value for value, digit in enumerate("零一二三四五六七八九")},
+    **{"〇": 0, "○": 0, "兩": 2, "两": 2},
+}
 _UNITS = {"十": 10, "百": 100}
 _N = r"(\d{1,3}|[零〇○一二兩两三四五六七八九十百]{1,5})"
 _NOTE = r"([升降]?)\s*([A-Ga-g])\s*([#♯b♭]?)\s*([大小])[調调]"
@@ -22,7 +24,7 @@ class Said:
 
 
 def _bpm(match: re.Match[str]) -> Said | None:
-    value = value_of(next(group for group in match.groups() if group))
+    value = value_of(match.group(1))
     return Said("bpm", f"{value} bpm") if 20 <= value <= 400 else None
 
 
@@ -56,11 +58,12 @@ def _length(_match: re.Match[str]) -> Said:
 
 _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Said | None]], ...] = (
     (re.compile(rf"{_N}分之{_N}拍|([二三四六九])([二四八])拍子?|(\d)/(\d)\s*拍子?"), _time),
-    (re.compile(rf"(?:每分[鐘钟]|BPM\s*[:：=]?|速度\s*[:：=]?)\s*{_N}\s*(?:拍|下|BPM)?|{_N}\s*(?:BPM|拍)", re.I), _bpm),
+    (re.compile(rf"(?:每分[鐘钟]|BPM\s*[:：=]?|速度\s*[:：=]?)\s*{_N}\s*(?:拍|下|BPM)?", re.I), _bpm),
+    (re.compile(rf"{_N}\s*(?:BPM|拍)", re.I), _bpm),
     (re.compile(_NOTE), _key),
     (re.compile(r"(19|20)?(?:(\d0)|([五六七八九])[零〇○十])\s*年代"), _era),
     (re.compile(rf"{_N}\s*(?:秒[鐘钟]?|分[鐘钟])"), _length),
-)  # fmt: skip
+)
 
 
 def number_at(text: str, place: int) -> tuple[Said, int] | None:
