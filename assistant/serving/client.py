@@ -15,6 +15,7 @@ from assistant.i18n import _, language
 from assistant.library.library import Library
 from assistant.musicgen.client import QUIET_ENVIRONMENT
 from assistant.musicgen.models import BUILT_IN, model_folder, read_card
+from assistant.musicgen.prompts import is_chinese, translate
 from assistant.musicgen.spec import LARGEST_SEED, GenerateSpec
 from assistant.runs.gpu import device_for
 from assistant.serving import start
@@ -34,11 +35,14 @@ class Clip:
     """Seconds of the file."""
     model: str
     prompt: str
+    english: str = ""
+    """What the model was told."""
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Clip:
         """From plain values; names that are not known here are passed over."""
-        return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
+        known = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
 
 
 class _Left(Exception):
@@ -62,13 +66,14 @@ class Generator:
     def generate(self, spec: GenerateSpec, on_event: OnEvent | None = None) -> list[Clip]:
         """Make the clips; each is written, with its recipe, and in the ledger as soon as it is done.
 
-        Events: {"event": "starting"}, {"event": "queued", "ahead": N}, {"event": "waiting", "for":
+        Events: {"event": "english", "english", "left_out", "elsewhere", "unknown"} for a prompt that was
+        translated, {"event": "starting"}, {"event": "queued", "ahead": N}, {"event": "waiting", "for":
         "upgrade" | "engine"}, {"event": "restarted"}, {"event": "loading"}, {"event": "tokens", "done",
         "total", "clip"} and {"event": "clip", "path", "seed", …}. Raises `CallError` for a request that
         makes no sense, `MusicHelperError` for a model that cannot be had or a GPU that a run has, and
         `Cancelled` after `cancel()`.
         """
-        spec = self._prepared(spec)
+        spec = _in_english(self._prepared(spec), on_event)
         message: Message = {
             "op": "generate",
             "request": {
@@ -129,8 +134,8 @@ class Generator:
                 _("The small built-in model has learnt no music yet; it would only make noise."),
                 _("Fine-tune it with `musichelper train start`, and generate with the model that comes out."),
             )
-        if folder is not None and folder.parent != self._library.paths.models.absolute():
-            spec = dataclasses.replace(spec, model=os.fsdecode(folder))  # the engine lives elsewhere
+        if folder is not None and folder == Path(spec.model).expanduser().absolute():
+            spec = dataclasses.replace(spec, model=os.fsdecode(folder))  # the engine works elsewhere
         if spec.seed is None:
             spec = dataclasses.replace(spec, seed=secrets.randbelow(LARGEST_SEED - spec.count))
         return spec
@@ -172,6 +177,21 @@ class Generator:
             if track is not None and track.wav is not None:
                 path = self._library.root / track.wav
         return os.fsdecode(path)
+
+
+def _in_english(spec: GenerateSpec, on_event: OnEvent | None) -> GenerateSpec:
+    """The request with the English for its prompt. Raises `CallError` where nothing of it is understood."""
+    if spec.english or not is_chinese(spec.prompt):
+        return spec
+    said = translate(spec.prompt)
+    if not said.english:
+        raise CallError(
+            _("Nothing of the prompt was understood: {prompt}").format(prompt=spec.prompt),
+            _("Say it in other words, or give the English with `--english TEXT`."),
+        )
+    if on_event is not None:
+        on_event({"event": "english", **dataclasses.asdict(said)})
+    return dataclasses.replace(spec, english=said.english)
 
 
 def _what_is_left(spec: GenerateSpec, done: int) -> GenerateSpec:

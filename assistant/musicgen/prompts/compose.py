@@ -98,7 +98,7 @@ def _take(row: Sequence[Piece], place: int, found: _Sorted) -> int:
         if following is None or following.kind not in _ADJECTIVES:
             return 0
         words, kind, taken = f"{words} {following.english}", following.kind, 1
-    if kind in ("mood", "texture"):
+    if kind in ("mood", "texture", "plain"):
         behind = place + taken + 1
         if behind < len(row) and row[behind].kind == "of":
             behind += 1

@@ -16,6 +16,7 @@ _CHINESE = re.compile(f"[{_HAN}]")
 _LATIN = re.compile(r"[A-Za-z0-9][\w'&+./#-]*(?:\s+[A-Za-z0-9][\w'&+./#-]*)*", re.ASCII)
 _LATIN_WORD = re.compile(r"\S+")
 
+_SMALL = frozenset(("a", "an", "the", "and", "with", "of", "in", "for", "by"))
 _END = re.compile(r"[，,。．.；;：:！!？?（）()「」『』\n]")
 _LONGEST = 8
 """Characters of the longest term; a test sees to it."""
@@ -111,6 +112,10 @@ def _latin_pieces(run: str) -> list[Piece]:
     found: list[Piece] = []
     place = 0
     while place < len(words):
+        if words[place].casefold() in _SMALL:
+            found.append(Piece("and", words[place]))
+            place += 1
+            continue
         for end in range(len(words), place, -1):
             phrase = " ".join(words[place:end]).rstrip(".,")
             term: Term | None = by_english().get(phrase.casefold())
