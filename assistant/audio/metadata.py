@@ -52,7 +52,7 @@ def read_comment(path: Path) -> str:
     import av
 
     try:
-        with av.open(os.fspath(path), metadata_errors="surrogateescape") as container:
+        with path.open("rb") as file, av.open(file, metadata_errors="surrogateescape") as container:
             tags = [dict(container.metadata), *(dict(stream.metadata) for stream in container.streams.audio)]
     except (av.FFmpegError, OSError, ValueError) as error:
         raise FileError(path, _("{path} cannot be read as audio.").format(path=path)) from error

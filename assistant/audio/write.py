@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 
 from assistant.audio.loudness import LoudnessMeter
 from assistant.audio.metadata import append_info, set_tags
+from assistant.audio.open import create_sound, open_sound
 from assistant.audio.truepeak import limited, true_peak
 from assistant.errors import CallError
 from assistant.files import whole_file
@@ -95,15 +94,8 @@ def mastered(samples: Array, rate: int, loudness: float | None, ceiling: float) 
 
 def _encode(path: Path, suffix: str, samples: Array, rate: int, tags: tuple[str, str, str]) -> None:
     container, subtype = _FORMATS[suffix]
-    with soundfile.SoundFile(
-        os.fsencode(path),
-        "w",
-        rate,
-        len(samples),
-        subtype,
-        format=container,
-        compression_level=_COMPRESSION.get(suffix),
-    ) as file:
+    channels, compression = len(samples), _COMPRESSION.get(suffix)
+    with create_sound(path, rate, channels, subtype, container, compression_level=compression) as file:
         if suffix != ".wav":
             set_tags(file, *tags)
         for start in range(0, samples.shape[1], _BLOCK):
@@ -113,8 +105,8 @@ def _encode(path: Path, suffix: str, samples: Array, rate: int, tags: tuple[str,
 
 
 def _true_peak_of(path: Path) -> float:
-    samples, _rate = soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)
-    return true_peak(samples.T)
+    with open_sound(path) as file:
+        return true_peak(file.read(dtype="float32", always_2d=True).T)
 
 
 def _loudness_of(samples: Array, rate: int) -> float | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.audio.metadata import read_comment
+from assistant.audio.open import open_sound
 from assistant.errors import CallError, FileError, MusicHelperError
 from assistant.i18n import _
 from assistant.library.library import LibraryPaths
@@ -89,10 +90,11 @@ def spec_again(recipe: dict[str, Any], paths: LibraryPaths, changes: dict[str, A
 def same_sound(one: Path, other: Path) -> bool:
     """Whether two files decode to exactly the same samples."""
     import numpy as np
-    import soundfile
 
-    first, second = (soundfile.read(os.fsencode(path), dtype="int32") for path in (one, other))
-    return first[1] == second[1] and np.array_equal(first[0], second[0])
+    with open_sound(one) as first, open_sound(other) as second:
+        return first.samplerate == second.samplerate and np.array_equal(
+            first.read(dtype="int32"), second.read(dtype="int32")
+        )
 
 
 def _check_model(recipe: dict[str, Any], paths: LibraryPaths) -> None:
