@@ -3,48 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from assistant.commands.console import Context, duration_text, existing_file
 from assistant.commands.options import Commands, add_command, add_group
+from assistant.commands.shelf import add_shelf_commands, clip_document, marks
 from assistant.errors import CallError
 from assistant.i18n import _, ngettext
+from assistant.musicgen.meaning import generate_meanings
 from assistant.musicgen.models import EXPORT_FORMATS
 
 
 def add_commands(commands: Commands) -> None:
     """Add the commands of this file."""
     generate = add_command(commands, "generate", _("make clips from words, a clip, or nothing"), _generate)
-    generate.add_argument(
-        "--prompt", metavar="TEXT", help=_("what it should sound like, in English; empty: anything")
-    )
-    generate.add_argument(
-        "--model", metavar="M", help=_("a name from `musichelper models list`, or a folder")
-    )
-    for name, kind, letter, words in (
-        ("duration", float, "S", _("seconds of each clip")),
-        ("seed", int, "N", _("the same seed gives the same clip; clip k of several has seed N + k")),
-        ("count", int, "N", _("how many clips")),
-        ("temperature", float, "T", _("above 1 bolder, below 1 safer")),
-        ("top-k", int, "K", _("choose among the K likeliest tokens; 0 is all")),
-        ("top-p", float, "P", _("choose among the likeliest tokens that make up P; 0 is off")),
-        ("cfg", float, "C", _("guidance: how closely the words are followed; 1 is off")),
-        ("loudness", float, "LUFS", _("loudness of the file")),
-    ):
-        generate.add_argument(f"--{name}", type=kind, metavar=letter, help=words)
-    generate.add_argument("--melody", metavar="FILE", help=_("take the melody of this file (melody models)"))
-    generate.add_argument(
-        "--continue", dest="continue_from", metavar="FILE", help=_("go on where this file ends")
-    )
-    generate.add_argument("--format", choices=("wav", "flac", "ogg", "mp3"), help=_("kind of file"))
-    generate.add_argument("--out", metavar="DIR", help=_("where the clips go"))
+    for meaning in generate_meanings():
+        kinds: dict[str, Callable[[str], Any]] = {"whole": int, "number": float, "switch": _yes_or_no}
+        generate.add_argument(
+            meaning.option,
+            dest=meaning.name,
+            type=kinds.get(meaning.kind, str),
+            choices=meaning.choices or None,
+            metavar=None if meaning.choices else meaning.metavar,
+            help=meaning.help.replace("%", "%%"),
+        )
 
     group = add_group(commands, "clips", _("what was generated"))
-    add_command(group, "list", _("all clips, newest first"), _list)
+    listing = add_command(group, "list", _("all clips, newest first"), _list)
+    listing.add_argument("--favourites", action="store_true", help=_("only favourites"))
+    listing.add_argument("--rating", metavar="N", type=int, default=0, help=_("only clips rated N or better"))
+    listing.add_argument("--rejected", action="store_true", help=_("those in the trash instead"))
     show = add_command(group, "show", _("the recipe that is stored in a clip"), _show)
     show.add_argument("file", metavar="FILE", help=_("a clip"))
+    add_shelf_commands(group)
 
     models = add_group(commands, "models", _("models to generate with and to start from"))
     add_command(models, "list", _("all models, with their licences"), _models)
@@ -93,6 +87,12 @@ def _generate(context: Context) -> int:
     return 0
 
 
+def _yes_or_no(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError(text)
+    return text == "yes"
+
+
 def _show_generation(context: Context, event: dict[str, Any]) -> None:
     if event["event"] == "loading":
         context.console.progress(_("loading the model…"))
@@ -103,19 +103,24 @@ def _show_generation(context: Context, event: dict[str, Any]) -> None:
 
 
 def _list(context: Context) -> int:
-    rows = context.library.ledger.clips()
+    called = context.arguments
+    rows = context.library.ledger.clips(
+        rejected=called.rejected, favourites=called.favourites, rating=called.rating
+    )
     if context.json:
-        context.console.document(
-            {
-                "clips": [
-                    {"path": str(row.path), "duration": row.duration, "made": row.made, **row.recipe}
-                    for row in rows
-                ]
-            }
-        )
+        context.console.document({"clips": [clip_document(row) for row in rows]})
         return 0
     context.console.table(
-        [[str(row.path), duration_text(row.duration), str(row.recipe.get("prompt", ""))] for row in rows]
+        [
+            [
+                str(row.trash or row.path),
+                duration_text(row.duration),
+                marks(row),
+                str(row.recipe.get("prompt", "")),
+                row.note,
+            ]
+            for row in rows
+        ]
     )
     if not rows:
         context.console.say(_("No clips yet. Make one with `musichelper generate --prompt TEXT`."))
