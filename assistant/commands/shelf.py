@@ -45,7 +45,7 @@ def clip_document(clip: ClipRow) -> dict[str, Any]:
 
 def marks(clip: ClipRow) -> str:
     """Favourite and rating in a few characters."""
-    return ("♥" if clip.favourite else "") + "★" * clip.rating
+    return ("*" if clip.favourite else "") + (f"{clip.rating}/5" if clip.rating else "")
 
 
 def _rate(context: Context) -> int:
