@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.config import Settings
 from assistant.i18n import _
-from tui.setting_fields import fields_of
+from tui.setting_fields import as_chosen, as_shown, fields_of
 from tui.text import visible
 from tui.widgets.form import Field, Option
 
@@ -28,18 +28,19 @@ FIRST = (
     "continue_from",
     "melody",
 )
-ELSEWHERE = ("prompt", "out")
+ELSEWHERE = ("prompt", "prompts", "out")
 """Settings that the form does not have: the prompt has a line of its own, the clips go into the library."""
-NOT_REUSED = ("count", "out", "device", "precision", "seed")
+NOT_REUSED = ("prompts", "count", "out", "device", "precision", "seed")
 HISTORY_KEPT = 100
 VARIATIONS = 4
 
 
 def start_values(settings: Settings) -> dict[str, Any]:
     """The form at its first opening."""
+    from assistant.musicgen.meaning import generate_meanings
     from assistant.musicgen.spec import GenerateSpec
 
-    return GenerateSpec.from_settings(settings).as_dict()
+    return as_shown(GenerateSpec.from_settings(settings).as_dict(), generate_meanings())
 
 
 def fields(models: Sequence[ModelInfo]) -> list[Field]:
@@ -64,21 +65,19 @@ def model_option(model: ModelInfo) -> Option:
 
 def spec_values(values: dict[str, Any]) -> dict[str, Any]:
     """The form's values as fields of `GenerateSpec`."""
-    from assistant.musicgen.spec import GenerateSpec
+    from assistant.musicgen.meaning import generate_meanings
 
-    chosen = {**values, "prompt": str(values.get("prompt") or "").strip()}
-    for field in dataclasses.fields(GenerateSpec):
-        if "None" in str(field.type) and chosen.get(field.name) == "":
-            chosen[field.name] = None
-    return chosen
+    prompt = str(values.get("prompt") or "").strip()
+    return as_chosen({**values, "prompt": prompt}, generate_meanings())
 
 
 def from_recipe(recipe: dict[str, Any], *, seed: bool) -> dict[str, Any]:
     """What of a clip's recipe goes back into the form; its seed too, or one by chance."""
+    from assistant.musicgen.meaning import generate_meanings
     from assistant.musicgen.spec import GenerateSpec
 
     names = [field.name for field in dataclasses.fields(GenerateSpec) if field.name not in NOT_REUSED]
-    values = {name: recipe[name] for name in names if name in recipe}
+    values = as_shown({name: recipe[name] for name in names if name in recipe}, generate_meanings())
     values["seed"] = recipe.get("seed") if seed else None
     values["count"] = 1
     return values

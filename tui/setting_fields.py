@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,36 @@ if TYPE_CHECKING:
     from assistant.musicgen.meaning import Meaning
 
 
+SEPARATOR = ";"
+"""Between several texts in one line."""
+
+
+def as_shown(values: Mapping[str, Any], meanings: Sequence[Meaning]) -> dict[str, Any]:
+    """Values of a specification as a form keeps them."""
+    shown = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    for meaning in meanings:
+        if meaning.kind == "texts":
+            shown[meaning.name] = f"{SEPARATOR} ".join(shown.get(meaning.name) or ())
+    return shown
+
+
+def as_chosen(values: Mapping[str, Any], meanings: Sequence[Meaning]) -> dict[str, Any]:
+    """A form's values as fields of a specification."""
+    chosen = dict(values)
+    for meaning in meanings:
+        value = chosen.get(meaning.name)
+        if meaning.kind == "texts":
+            parts = str(value or "").split(SEPARATOR)
+            chosen[meaning.name] = tuple(part.strip() for part in parts if part.strip())
+        elif meaning.may_be_empty and value == "":
+            chosen[meaning.name] = None
+    return chosen
+
+
 def field_of(meaning: Meaning, **changes: Any) -> Field:
     """The field for a setting; `changes` are other values of the field's."""
     options = [Option(choice, choice) for choice in meaning.choices]
-    kind: Any = meaning.kind
+    kind: Any = "text" if meaning.kind == "texts" else meaning.kind
     if meaning.kind == "switch":
         kind, options = "choice", [Option(True, _("yes")), Option(False, _("no"))]
     made = Field(

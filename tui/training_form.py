@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.config import Settings
 from assistant.i18n import _, ngettext
-from tui.setting_fields import fields_of
+from tui.setting_fields import as_chosen, as_shown, fields_of
 from tui.text import clock, size, span
 from tui.widgets.form import Field, Option
 
@@ -36,15 +36,15 @@ FIRST = (
 )
 CHOSEN = ("preset", "name", "model", "genres", "device")
 """What the person chose stays when the preset changes."""
-SEPARATOR = ";"
-"""Between the prompts of samples."""
 
 
 def preset_values(preset: str, settings: Settings) -> dict[str, Any]:
     """The values of a preset, as the command line has them."""
+    from assistant.musicgen.meaning import finetune_meanings
     from assistant.musicgen.spec import FinetuneSpec
 
-    return _shown(FinetuneSpec.from_settings(settings, preset=preset, name="x").as_dict())
+    values = FinetuneSpec.from_settings(settings, preset=preset, name="x").as_dict()
+    return as_shown(values, finetune_meanings())
 
 
 def start_values(settings: Settings) -> dict[str, Any]:
@@ -63,7 +63,9 @@ def values_of_run(run: RunRecord) -> tuple[dict[str, Any], str]:
 
     A run that ended for want of memory gets half the batch and twice the accumulation.
     """
-    values = {**_shown(run.spec), "name": ""}
+    from assistant.musicgen.meaning import finetune_meanings
+
+    values = {**as_shown(run.spec, finetune_meanings()), "name": ""}
     if (run.error or {}).get("kind") != "memory":
         return values, _("The form has the settings of {name}.").format(name=run.name)
     batch = int(values.get("batch_size") or 1)
@@ -77,9 +79,10 @@ def values_of_run(run: RunRecord) -> tuple[dict[str, Any], str]:
 
 def spec_values(values: dict[str, Any]) -> dict[str, Any]:
     """The form's values as fields of `FinetuneSpec`; without a name, one of style and date."""
-    chosen = {name: value for name, value in values.items() if value is not None}
-    chosen["sample_prompts"] = tuple(
-        part.strip() for part in str(values.get("sample_prompts") or "").split(SEPARATOR) if part.strip()
+    from assistant.musicgen.meaning import finetune_meanings
+
+    chosen = as_chosen(
+        {name: value for name, value in values.items() if value is not None}, finetune_meanings()
     )
     if not chosen.get("name"):
         genres = "-".join(values["genres"][:2]) or str(values["preset"])
@@ -119,7 +122,6 @@ def fields(snapshot: Snapshot | None, models: Sequence[ModelInfo]) -> list[Field
                     for genre in genres
                 ],
             },
-            "sample_prompts": {"kind": "text"},
         },
     )
 
@@ -196,10 +198,3 @@ def preflight_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     lines += [("$dim", text) for text in found["reasons"]]
     return lines + [("$text-warning", f"! {text}") for text in found["warnings"]]
-
-
-def _shown(values: dict[str, Any]) -> dict[str, Any]:
-    """Values of a specification as the form keeps them."""
-    shown = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    shown["sample_prompts"] = f"{SEPARATOR} ".join(values.get("sample_prompts") or ())
-    return shown

@@ -21,14 +21,21 @@ def add_commands(commands: Commands) -> None:
     """Add the commands of this file."""
     generate = add_command(commands, "generate", _("make clips from words, a clip, or nothing"), _generate)
     for meaning in generate_meanings():
-        kinds: dict[str, Callable[[str], Any]] = {"whole": int, "number": float, "switch": _yes_or_no}
+        words = meaning.help.replace("%", "%%")
+        if meaning.kind == "switch":
+            generate.add_argument(
+                meaning.option, dest=meaning.name, action="store_const", const=True, help=words
+            )
+            continue
+        kinds: dict[str, Callable[[str], Any]] = {"whole": int, "number": float}
         generate.add_argument(
             meaning.option,
             dest=meaning.name,
             type=kinds.get(meaning.kind, str),
+            action="append" if meaning.kind in ("texts", "choices") else "store",
             choices=meaning.choices or None,
             metavar=None if meaning.choices else meaning.metavar,
-            help=meaning.help.replace("%", "%%"),
+            help=words,
         )
 
     group = add_group(commands, "clips", _("what was generated"))
@@ -64,7 +71,7 @@ def _generate(context: Context) -> int:
     if called.out:
         called.out = str(Path(called.out).absolute())
     chosen = {
-        field.name: value
+        field.name: tuple(value) if isinstance(value, list) else value
         for field in dataclasses.fields(GenerateSpec)
         if (value := getattr(called, field.name, None)) is not None
     }
@@ -85,12 +92,6 @@ def _generate(context: Context) -> int:
             )
         )
     return 0
-
-
-def _yes_or_no(text: str) -> bool:
-    if text not in ("yes", "no"):
-        raise ValueError(text)
-    return text == "yes"
 
 
 def _show_generation(context: Context, event: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 from assistant.i18n import _
 from assistant.musicgen.spec import FORMATS, METHODS, PRECISIONS, PRESETS, TARGETS, FinetuneSpec, GenerateSpec
 
-Kind = Literal["text", "whole", "number", "switch", "choice", "choices"]
+Kind = Literal["text", "texts", "whole", "number", "switch", "choice", "choices"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Meaning:
     zero: str = ""
     empty: str = ""
     choices: tuple[str, ...] = ()
+    may_be_empty: bool = False
+    """Whether an empty value is None."""
 
     @property
     def option(self) -> str:
@@ -52,17 +54,21 @@ def _meanings(spec: type[GenerateSpec] | type[FinetuneSpec], known: list[Meaning
     found = []
     for field in dataclasses.fields(spec):
         meaning = words.get(field.name) or Meaning(field.name, field.name.replace("_", " "))
+        several = str(field.type).startswith("tuple")
         kind: Kind = "text"
         if meaning.choices:
-            kind = "choices" if str(field.type).startswith("tuple") else "choice"
+            kind = "choices" if several else "choice"
+        elif several:
+            kind = "choices" if meaning.kind == "choices" else "texts"
         elif str(field.type).startswith("bool"):
             kind = "switch"
         elif str(field.type).startswith("int"):
             kind = "whole"
         elif str(field.type).startswith("float"):
             kind = "number"
-        empty = meaning.empty or (_("none") if "None" in str(field.type) else "")
-        found.append(replace(meaning, kind=kind, empty=empty))
+        nothing = "None" in str(field.type)
+        empty = meaning.empty or (_("none") if nothing or kind == "texts" else "")
+        found.append(replace(meaning, kind=kind, empty=empty, may_be_empty=nothing))
     return found
 
 
@@ -133,6 +139,29 @@ def _generate_words() -> list[Meaning]:
             "loudness", _("Loudness"), _("Of the file, in LUFS; -14 is usual."), metavar="LUFS", least=-70
         ),
         Meaning("format", _("File"), _("The kind of file."), choices=FORMATS),
+        Meaning(
+            "loop",
+            _("Seamless"),
+            _("The end goes on into the beginning; the length is near the seconds, where the beat fits."),
+        ),
+        Meaning(
+            "then",
+            _("And then"),
+            _("Prompts of the later parts of a long clip, with semicolons between them."),
+            metavar="TEXT",
+        ),
+        Meaning(
+            "stride",
+            _("Part (s)"),
+            _("What each part of a long clip adds: less keeps closer to what came before; 0 is 60 %."),
+            metavar="S",
+            zero=_("60 %"),
+        ),
+        Meaning(
+            "two_step",
+            _("Two passes"),
+            _("Guidance in two passes: slower, the same clip but for rounding."),
+        ),
         Meaning("out", _("Folder"), _("Where the clips go; empty: into the library."), metavar="DIR"),
         Meaning(
             "device",
@@ -159,7 +188,9 @@ def _finetune_words() -> list[Meaning]:
             _("A quick try, the style of some genres with the configured values, or all weights at length."),
             choices=PRESETS,
         ),
-        Meaning("genres", _("Genres"), _("Only tracks of these; none chosen is all."), empty=_("all")),
+        Meaning(
+            "genres", _("Genres"), _("Only tracks of these; none chosen is all."), "choices", empty=_("all")
+        ),
         Meaning(
             "method",
             _("Method"),

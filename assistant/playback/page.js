@@ -86,6 +86,7 @@ function toggle() {
 }
 
 function choose(item) {
+  report("ended");      // what the program ordered is heard no more
   ordered = null;       // the listener's own choice: the program is not told of it
   start(item, 0);
 }
