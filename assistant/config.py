@@ -144,8 +144,9 @@ class EngineSettings(_Section, frozen=True):
 class PlaybackSettings(_Section, frozen=True):
     """How clips and tracks reach the ears."""
 
-    player: Literal["auto", "device", "browser", "none"] = "auto"
+    player: Literal["auto", "device", "pulse", "browser", "command", "none"] = "auto"
     port: int = 8765
+    command: str = ""
 
 
 class Settings(_Section, frozen=True):

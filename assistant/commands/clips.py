@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.commands.console import Context, duration_text, existing_file
 from assistant.commands.options import Commands, add_command, add_group
+from assistant.commands.shelf import add_shelf_commands, clip_document, marks
 from assistant.errors import CallError
 from assistant.i18n import _, ngettext
+from assistant.musicgen.meaning import generate_meanings
 from assistant.musicgen.models import EXPORT_FORMATS
 
 if TYPE_CHECKING:
@@ -23,14 +26,6 @@ def add_commands(commands: Commands) -> None:
     """Add the commands of this file."""
     generate = add_command(commands, "generate", _("make clips from words, a clip, or nothing"), _generate)
     generate.add_argument(
-        "--prompt",
-        metavar="TEXT",
-        help=_("what it should sound like, in English or Chinese; empty: anything"),
-    )
-    generate.add_argument(
-        "--english", metavar="TEXT", help=_("the English to use in place of a prompt in Chinese")
-    )
-    generate.add_argument(
         "--show-english",
         action="store_true",
         help=_("only show the English for the prompt, and prompts that are near to it"),
@@ -41,38 +36,33 @@ def add_commands(commands: Commands) -> None:
         metavar="CLIP",
         help=_("make this clip again from its recipe; other options change the recipe"),
     )
-    generate.add_argument(
-        "--model", metavar="M", help=_("a name from `musichelper models list`, or a folder")
-    )
-    for name, kind, letter, words in (
-        ("duration", float, "S", _("seconds of each clip")),
-        ("seed", int, "N", _("the same seed gives the same clip; clip k of several has seed N + k")),
-        ("count", int, "N", _("how many clips")),
-        ("temperature", float, "T", _("above 1 bolder, below 1 safer")),
-        ("top-k", int, "K", _("choose among the K likeliest tokens; 0 is all")),
-        ("top-p", float, "P", _("choose among the likeliest tokens that make up P; 0 is off")),
-        ("cfg", float, "C", _("guidance: how closely the words are followed; 1 is off")),
-        ("true-peak", float, "DBTP", _("what no peak exceeds, also between the samples")),
-    ):
-        generate.add_argument(f"--{name}", type=kind, metavar=letter, help=words)
-    generate.add_argument(
-        "--loudness",
-        type=_loudness,
-        metavar="LUFS",
-        help=_("loudness of the file; off: as the model made it"),
-    )
-    generate.add_argument("--device", metavar="D", help=_("auto, cpu, cuda, cuda:1, …"))
-    generate.add_argument("--melody", metavar="FILE", help=_("take the melody of this file (melody models)"))
-    generate.add_argument(
-        "--continue", dest="continue_from", metavar="FILE", help=_("go on where this file ends")
-    )
-    generate.add_argument("--format", choices=("wav", "flac", "ogg", "mp3"), help=_("kind of file"))
-    generate.add_argument("--out", metavar="DIR", help=_("where the clips go"))
+    for meaning in generate_meanings():
+        words = meaning.help.replace("%", "%%")
+        if meaning.kind == "switch":
+            generate.add_argument(
+                meaning.option, dest=meaning.name, action="store_const", const=True, help=words
+            )
+            continue
+        kinds: dict[str, Callable[[str], Any]] = {"whole": int, "number": float}
+        kind = _loudness if meaning.name == "loudness" else kinds.get(meaning.kind, str)
+        generate.add_argument(
+            meaning.option,
+            dest=meaning.name,
+            type=kind,
+            action="append" if meaning.kind in ("texts", "choices") else "store",
+            choices=meaning.choices or None,
+            metavar=None if meaning.choices else meaning.metavar,
+            help=words,
+        )
 
     group = add_group(commands, "clips", _("what was generated"))
-    add_command(group, "list", _("all clips, newest first"), _list)
+    listing = add_command(group, "list", _("all clips, newest first"), _list)
+    listing.add_argument("--favourites", action="store_true", help=_("only favourites"))
+    listing.add_argument("--rating", metavar="N", type=int, default=0, help=_("only clips rated N or better"))
+    listing.add_argument("--rejected", action="store_true", help=_("those in the trash instead"))
     show = add_command(group, "show", _("the recipe that is stored in a clip"), _show)
     show.add_argument("file", metavar="FILE", help=_("a clip"))
+    add_shelf_commands(group)
 
     models = add_group(commands, "models", _("models to generate with and to start from"))
     add_command(models, "list", _("all models, with their licences"), _models)
@@ -98,7 +88,7 @@ def _generate(context: Context) -> int:
     if called.out:
         called.out = str(Path(called.out).absolute())
     chosen = {
-        field.name: value
+        field.name: tuple(value) if isinstance(value, list) else value
         for field in dataclasses.fields(GenerateSpec)
         if (value := getattr(called, field.name, None)) is not None
     }
@@ -227,19 +217,24 @@ def _show_generation(context: Context, event: dict[str, Any]) -> None:
 
 
 def _list(context: Context) -> int:
-    rows = context.library.ledger.clips()
+    called = context.arguments
+    rows = context.library.ledger.clips(
+        rejected=called.rejected, favourites=called.favourites, rating=called.rating
+    )
     if context.json:
-        context.console.document(
-            {
-                "clips": [
-                    {"path": str(row.path), "duration": row.duration, "made": row.made, **row.recipe}
-                    for row in rows
-                ]
-            }
-        )
+        context.console.document({"clips": [clip_document(row) for row in rows]})
         return 0
     context.console.table(
-        [[str(row.path), duration_text(row.duration), str(row.recipe.get("prompt", ""))] for row in rows]
+        [
+            [
+                str(row.trash or row.path),
+                duration_text(row.duration),
+                marks(row),
+                str(row.recipe.get("prompt", "")),
+                row.note,
+            ]
+            for row in rows
+        ]
     )
     if not rows:
         context.console.say(_("No clips yet. Make one with `musichelper generate --prompt TEXT`."))

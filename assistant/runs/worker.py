@@ -73,7 +73,8 @@ def do_run(folder: Path) -> int:
             except BaseException as error:
                 traceback.print_exc()
                 title, hint = explain(error, folder)
-                end = {"event": "end", "state": "failed", "error": {"title": title, "hint": hint}}
+                told = {"title": title, "hint": hint, "kind": kind_of(error)}
+                end = {"event": "end", "state": "failed", "error": told}
         if run.end is not end:
             events.append(end)
         events.close()
@@ -108,6 +109,21 @@ def explain(error: BaseException, folder: Path) -> tuple[str, str]:
         _("The run failed: {kind}: {detail}").format(kind=type(error).__name__, detail=text),
         _("The whole story is in {log}.").format(log=folder / LOG_NAME),
     )
+
+
+def kind_of(error: BaseException | None) -> str:
+    """What was wanting: `memory`, `disk`, or nothing of the two."""
+    while error is not None:
+        if (
+            isinstance(error, MemoryError)
+            or type(error).__name__ == "OutOfMemoryError"
+            or "out of memory" in str(error)
+        ):
+            return "memory"
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return "disk"
+        error = error.__cause__
+    return ""
 
 
 def _listen(run: RunContext) -> None:

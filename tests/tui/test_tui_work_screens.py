@@ -381,7 +381,7 @@ async def test_generation_can_be_stopped_and_asks_before_leaving(opened: Opened)
         await pilot.press("q")
         assert isinstance(pilot.app.screen, ConfirmDialog)
         await pilot.press("n")
-        await pilot.press("x")
+        await pilot.press("s")
         await until(pilot, lambda: "Stopped" in screen_text(pilot))
         assert not screen.bridge.engine.busy
 

@@ -112,6 +112,24 @@ class ClipRow:
     recipe: dict[str, Any]
     duration: float
     made: float
+    rating: int = 0
+    """1 to 5; 0 is none."""
+    favourite: bool = False
+    note: str = ""
+    trash: Path | None = None
+    """Where the file of a rejected clip lies."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """A change of what the person thinks of a clip."""
+
+    id: int
+    clip: int
+    what: str
+    """rating, favourite, note or rejected."""
+    before: Any
+    after: Any
 
 
 def path_of_bytes(value: bytes | None) -> Path | None:
