@@ -12,13 +12,23 @@ from assistant.commands.options import Commands, add_command, add_group
 from assistant.errors import CallError
 from assistant.i18n import _, ngettext
 from assistant.musicgen.models import EXPORT_FORMATS
+from assistant.musicgen.spec import CLIP_PRECISIONS
 
 
 def add_commands(commands: Commands) -> None:
     """Add the commands of this file."""
     generate = add_command(commands, "generate", _("make clips from words, a clip, or nothing"), _generate)
     generate.add_argument(
-        "--prompt", metavar="TEXT", help=_("what it should sound like, in English; empty: anything")
+        "--prompt",
+        metavar="TEXT",
+        action="append",
+        help=_("what it should sound like, in English; empty: anything; several times: clips of each"),
+    )
+    generate.add_argument(
+        "--then",
+        metavar="TEXT",
+        action="append",
+        help=_("for clips longer than the model hears at once: the prompt of the next part; may be repeated"),
     )
     generate.add_argument(
         "--model", metavar="M", help=_("a name from `musichelper models list`, or a folder")
@@ -27,13 +37,44 @@ def add_commands(commands: Commands) -> None:
         ("duration", float, "S", _("seconds of each clip")),
         ("seed", int, "N", _("the same seed gives the same clip; clip k of several has seed N + k")),
         ("count", int, "N", _("how many clips")),
-        ("temperature", float, "T", _("above 1 bolder, below 1 safer")),
+        ("temperature", float, "T", _("above 1 bolder, below 1 safer; 0 always takes the likeliest token")),
         ("top-k", int, "K", _("choose among the K likeliest tokens; 0 is all")),
-        ("top-p", float, "P", _("choose among the likeliest tokens that make up P; 0 is off")),
+        (
+            "top-p",
+            float,
+            "P",
+            _("choose among the likeliest tokens that make up P, in place of the top K; 0 is off"),
+        ),
         ("cfg", float, "C", _("guidance: how closely the words are followed; 1 is off")),
+        (
+            "stride",
+            float,
+            "S",
+            _(
+                "beyond what the model hears at once (30 s for Meta's), each part adds S seconds and hears "
+                "the rest again: less keeps closer to what came before and takes longer; 0 is 60 %"
+            ),
+        ),
         ("loudness", float, "LUFS", _("loudness of the file")),
     ):
         generate.add_argument(f"--{name}", type=kind, metavar=letter, help=words)
+    generate.add_argument(
+        "--two-step",
+        action="store_const",
+        const=True,
+        help=_("guidance in two passes instead of one: slower, the same clip but for rounding"),
+    )
+    generate.add_argument(
+        "--loop",
+        action="store_const",
+        const=True,
+        help=_("the end goes on into the beginning; the length is near the duration, where the beat fits"),
+    )
+    generate.add_argument(
+        "--precision",
+        choices=CLIP_PRECISIONS,
+        help=_("of the weights: less is faster and smaller, int8 smallest; auto is what loses nothing"),
+    )
     generate.add_argument("--melody", metavar="FILE", help=_("take the melody of this file (melody models)"))
     generate.add_argument(
         "--continue", dest="continue_from", metavar="FILE", help=_("go on where this file ends")
@@ -74,6 +115,10 @@ def _generate(context: Context) -> int:
         for field in dataclasses.fields(GenerateSpec)
         if (value := getattr(called, field.name, None)) is not None
     }
+    chosen["then"] = tuple(chosen.get("then", ()))
+    prompts = chosen.pop("prompt", [])
+    if prompts:
+        chosen |= {"prompt": prompts[0], "prompts": tuple(prompts) if len(prompts) > 1 else ()}
     spec = GenerateSpec.from_settings(context.settings, **chosen).check()
     generator = Generator(context.library)
     try:
