@@ -141,6 +141,8 @@ def _generate(context: Context) -> int:
 def _show_generation(context: Context, event: dict[str, Any]) -> None:
     if event["event"] == "loading":
         context.console.progress(_("loading the model…"))
+    elif event["event"] == "warning":
+        context.console.say(event["text"])
     elif event["event"] == "tokens":
         context.console.progress(
             _("{done} of {total} frames").format(done=event["done"], total=event["total"])

@@ -21,6 +21,7 @@ from assistant.library.library import Library
 from assistant.musicgen.encode import fit_channels
 from assistant.musicgen.engine.engine import MOST_AT_ONCE, Clip, Engine, Request
 from assistant.musicgen.engine.sampler import Sampling
+from assistant.musicgen.melody import has_separator, without_drums
 from assistant.musicgen.preview import Preview
 from assistant.musicgen.recipe import as_comment
 from assistant.musicgen.seams import loop, loop_tail, splice
@@ -59,7 +60,7 @@ def make_clips(
             _("Use facebook/musicgen-melody."),
         )
     kept = _end_of(continue_from, model.rate, model.channels) if continue_from else None
-    tune = _read(melody, model.rate, model.channels) if melody else None
+    tune = _tune(melody, model, emit) if melody else None
     clips = []
     for batch in _batches(spec):
         began = time.monotonic()
@@ -185,6 +186,14 @@ def _request(model: Engine, spec: GenerateSpec, kept: NDArray[np.float32] | None
     frames = math.ceil(round(seconds * model.rate) / model.hop) + heard // model.hop
     sampling = Sampling(spec.temperature, min(spec.top_k, model.card), spec.top_p, spec.cfg)
     return Request(frames, given, sampling, stride, spec.two_step), heard
+
+
+def _tune(path: Path, model: Engine, emit: Emit) -> NDArray[np.float32]:
+    """The sound whose melody is followed."""
+    if not has_separator():
+        text = _("No stem separator is installed: drums and bass count as part of the melody.")
+        emit({"event": "warning", "text": text})
+    return without_drums(_read(path, model.rate, model.channels), model.rate)
 
 
 def _read(path: Path, rate: int, channels: int) -> NDArray[np.float32]:

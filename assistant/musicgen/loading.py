@@ -14,6 +14,7 @@ from assistant.library.library import LibraryPaths
 from assistant.musicgen import backend
 from assistant.musicgen.adapter import fold_adapter
 from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE
+from assistant.musicgen.melody import no_demucs_needed
 from assistant.musicgen.models import base_of, is_adapter, model_folder, root_of
 from assistant.musicgen.words import WordTokenizer
 
@@ -72,7 +73,8 @@ def load_lm(name: str, source: Path | None, device: torch.device, number: torch.
             "conditioners.args.drop_desc_p",
         ):
             loaders._delete_param(config, key)
-        lm = builders.get_lm_model(config)
+        with no_demucs_needed():
+            lm = builders.get_lm_model(config)
         lm.load_state_dict(package["best_state"])
     lm.eval()
     OmegaConf.set_struct(config, False)

@@ -172,7 +172,7 @@ class Decoder:
     def _bias(self, attended: int) -> Tensor:
         """Zero for the places that were written, minus infinity for the rest, known to the device alone."""
         unwritten = self._places[:attended] > self._cursor + self._prefix
-        bias = torch.zeros(attended, device=self._weights.device, dtype=self._weights.number)
+        bias = torch.zeros((1, attended), device=self._weights.device, dtype=self._weights.number)
         return bias.masked_fill(unwritten, float("-inf"))
 
     def step_in_bucket(self, attended: int) -> None:

@@ -124,8 +124,8 @@ class Stack(nn.Module):
 
         Its key and value are written to the caches `[rows, heads, length, size]` of each layer at `place`
         `[1]`, which may be known to the device alone. The first `attended` places are heard; where they are
-        more than were written, `bias` is minus infinity for the rest. `words` are keys and values in
-        turn, `[crossed, heads, words, size]`; empty lists where no row hears words.
+        more than were written, `bias` `[1, attended]` is minus infinity for the rest. `words` are keys and
+        values in turn, `[crossed, heads, words, size]`; empty lists where no row hears words.
         """
         for number, layer in enumerate(self.layers):
             x = layer(x, place, attended, bias, keys[number], values[number])
