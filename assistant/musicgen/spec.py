@@ -258,7 +258,10 @@ class GenerateSpec(_Spec):
     def without_first(self, done: int) -> Self:
         """The request for the clips after so many of them."""
         assert self.seed is not None
-        return dataclasses.replace(self, prompts=tuple(self.clips[done:]), seed=self.seed + done, count=1)
+        seed = self.seed + done
+        if not self.prompts:
+            return dataclasses.replace(self, seed=seed, count=self.count - done)
+        return dataclasses.replace(self, prompts=tuple(self.clips[done:]), seed=seed, count=1)
 
     @property
     def file_words(self) -> str:

@@ -30,8 +30,10 @@ def transformers_codec() -> Any:
         use_causal_conv=False,
         use_conv_shortcut=False,
     )
-    codec: Any = HFEncodecCompressionModel(EncodecModel(config).eval())
-    return codec.eval()
+    model: Any = EncodecModel(config)
+    codec = HFEncodecCompressionModel(model.eval())
+    codec.eval()
+    return codec
 
 
 CODECS = {
