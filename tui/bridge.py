@@ -15,6 +15,7 @@ from assistant.config import Settings
 from assistant.errors import FileError, MusicHelperError
 from assistant.i18n import _
 from assistant.library.library import Library
+from assistant.musicgen.prompts import translate
 from tui import messages
 from tui.engine import Engine
 from tui.feed import IntakeFeed
@@ -130,6 +131,10 @@ class Bridge:
     def read_peaks(self, asker: MessagePump, path: Path, width: int) -> None:
         """Answers with `PeaksRead`."""
         self._start(asker, "details", lambda _lib: messages.PeaksRead(path, _peaks(path, width)[0]))
+
+    def translate(self, asker: MessagePump, prompt: str) -> None:
+        """Answers with `Translated`; the dictionary may take half a second to load."""
+        self._start(asker, "english", lambda _lib: messages.Translated(prompt, translate(prompt).english))
 
     def read_clips(self, asker: MessagePump, limit: int, **chosen: Any) -> None:
         """Answers with `ClipsRead`; `chosen` as in `Ledger.clips`."""

@@ -157,6 +157,14 @@ class PeaksRead(News):
 
 
 @dataclass
+class Translated(News):
+    """The English that a model would be told for a prompt."""
+
+    prompt: str
+    english: str
+
+
+@dataclass
 class ModelsRead(News):
     """The models there are."""
 

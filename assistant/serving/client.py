@@ -103,10 +103,11 @@ class Generator:
             except _Left:
                 continue  # it was about to leave; a new one takes the job
             except ConnectionError:
-                if attempt == 1 and len(made) < len(spec.clips):
-                    heed({"event": "restarted"})
-                    continue
-                break
+                if len(made) == len(spec.clips):
+                    return made
+                if attempt > 1:
+                    break
+                heed({"event": "restarted"})
         raise MusicHelperError(
             _("The engine that generates ended twice without a word."),
             _("Its log is in {log}.").format(log=engine_place().log),
@@ -180,18 +181,25 @@ class Generator:
 
 
 def _in_english(spec: GenerateSpec, on_event: OnEvent | None) -> GenerateSpec:
-    """The request with the English for its prompt. Raises `CallError` where nothing of it is understood."""
-    if spec.english or not is_chinese(spec.prompt):
-        return spec
-    said = translate(spec.prompt)
-    if not said.english:
-        raise CallError(
-            _("Nothing of the prompt was understood: {prompt}").format(prompt=spec.prompt),
-            _("Say it in other words, or give the English with `--english TEXT`."),
-        )
-    if on_event is not None:
-        on_event({"event": "english", **dataclasses.asdict(said)})
-    return dataclasses.replace(spec, english=said.english)
+    """The request with the English for its prompt; each that is translated is told.
+
+    Raises `CallError` where nothing of a prompt is understood.
+    """
+    english = spec.english
+    for prompt in dict.fromkeys((*(spec.prompts or (spec.prompt,)), *spec.then)):
+        if not is_chinese(prompt) or (prompt == spec.prompt and spec.english):
+            continue
+        said = translate(prompt)
+        if not said.english:
+            raise CallError(
+                _("Nothing of the prompt was understood: {prompt}").format(prompt=prompt),
+                _("Say it in other words, or give the English with `--english TEXT`."),
+            )
+        if on_event is not None:
+            on_event({"event": "english", **dataclasses.asdict(said)})
+        if prompt == spec.prompt:
+            english = said.english
+    return dataclasses.replace(spec, english=english)
 
 
 def _stopped() -> Cancelled:

@@ -116,6 +116,13 @@ def test_the_second_clip_finds_the_model_loaded(library: Library) -> None:
     assert {entry.suffix for entry in folder.iterdir()} == {".sock", ".lock", ".log"}
 
 
+def test_each_chinese_prompt_is_told_in_english(library: Library) -> None:
+    asking = Asking(library, request(prompts=("慢板藍調", "a jazz tune"), then=("快樂的迪斯可",)))
+    assert len(asking.done()) == 1  # the worker of these tests looks at the count alone
+    told = [event["english"] for event in asking.events if event["event"] == "english"]
+    assert told == ["a slow blues", "a disco piece, happy"]
+
+
 def test_of_two_starters_one_wins(library: Library) -> None:
     both = [Asking(library, request(seed=seed)) for seed in (1, 2)]
     assert len({clip.path for one in both for clip in one.done()}) == 1

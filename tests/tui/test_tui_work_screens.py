@@ -335,6 +335,17 @@ async def test_a_prompt_becomes_clips_that_can_be_made_again(opened: Opened) -> 
 
 
 @pytest.mark.usefixtures("generator")
+async def test_the_english_for_a_chinese_prompt_fills_in(opened: Opened) -> None:
+    async with opened(mode="generate") as pilot:
+        screen = generate_page(pilot)
+        await pilot.press("e", *"慢板藍調", "enter")
+        await until(pilot, lambda: screen.values["english"] == "a slow blues")
+        await pilot.press("e", *(["backspace"] * 4), *"slow jazz", "enter")
+        await until(pilot, lambda: screen.values["prompt"] == "slow jazz")
+        assert screen.values["english"] == ""
+
+
+@pytest.mark.usefixtures("generator")
 async def test_the_cursor_goes_to_the_new_clip(opened: Opened, music: Library) -> None:
     add_clip(music, "one.wav", prompt="an old prompt")
     music.close()

@@ -12,8 +12,17 @@ from textual.content import Content
 from textual.widgets import Static
 
 from assistant.i18n import _, ngettext
+from assistant.musicgen.prompts import is_chinese
 from tui import generating
-from tui.messages import ClipsRead, Failed, Generated, GenerationEnded, GenerationMoved, ModelsRead
+from tui.messages import (
+    ClipsRead,
+    Failed,
+    Generated,
+    GenerationEnded,
+    GenerationMoved,
+    ModelsRead,
+    Translated,
+)
 from tui.progress_words import GenerationProgress
 from tui.screens.clip_keys import ClipPage
 from tui.screens.page import page_bindings
@@ -120,9 +129,12 @@ class GenerateScreen(ClipPage):
 
         def take(text: str | None) -> None:
             if text is not None:
-                self.values["prompt"] = text.strip()
+                self.values |= {"prompt": text.strip(), "english": ""}
                 if text.strip():
                     self._typed.append(text.strip())
+                if is_chinese(text):
+                    self.bridge.translate(self, text.strip())
+                self._form.reload()
                 self._paint_prompt()
 
         history = generating.prompt_history(self._clips, self._typed)
@@ -239,6 +251,12 @@ class GenerateScreen(ClipPage):
         self._captions = event.captions
         if isinstance(self.app.screen, PromptScreen):
             self.app.screen.take_captions(event.captions)
+
+    @on(Translated)
+    def _translated(self, event: Translated) -> None:
+        if event.prompt == self.values["prompt"] and not self.values.get("english"):
+            self.values["english"] = event.english
+            self._form.reload()
 
     @on(ClipsRead)
     def _clips_read(self, event: ClipsRead) -> None:
