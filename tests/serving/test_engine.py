@@ -165,6 +165,7 @@ def test_a_client_that_goes_away_cancels_what_it_asked_for(library: Library) -> 
     until(lambda: gone.saw("tokens"))
     link = gone.generator._link
     assert link is not None
+    gone.generator._cancelled.set()  # nor does it ask again
     link._end.shutdown(2)
     assert Asking(library, request()).done()
 
