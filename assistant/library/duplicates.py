@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import base64
-<<<<<<< HEAD
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-=======
-from collections.abc import Iterator
->>>>>>> main
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -111,15 +106,8 @@ def listen_to_unknown(library: Library) -> Iterator[Track]:
         yield track
 
 
-<<<<<<< HEAD
 def fingerprint_of_file(path: Path) -> bytes:
     """The fingerprint of a file that libsndfile reads, of which only the excerpt in the middle is taken."""
-    import soundfile
-
-=======
-def fingerprint_of_wav(path: Path) -> bytes:
-    """The fingerprint of a WAV of ours, of which only the excerpt in the middle is read."""
->>>>>>> main
     from assistant.audio.measure import EXCERPT_SECONDS, Measurer
     from assistant.audio.open import open_sound
 
