@@ -1,4 +1,4 @@
-"""What musicnn's pretrained networks make of segments, with the colour of their sound beside it."""
+"""What musicnn's pretrained networks make of segments, and the colour and rhythm of their sound."""
 
 from __future__ import annotations
 
