@@ -36,7 +36,7 @@ HEARD = 16
 """So many segments, spread evenly over the track, go through the pretrained networks."""
 SILENCE = 1e-3
 """A segment whose root mean square is below this (-60 dBFS) is not music."""
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 """Part of the cache's file names: to be raised with any change of the numbers."""
 _BLOCK = 1 << 18
 
@@ -152,9 +152,7 @@ def _cache_path(content: str, spec: FeatureSpec, cache: Path) -> Path:
 
 
 def _compute(path: Path, spec: FeatureSpec) -> Features:
-    sounding = (
-        segment for segment in _segments(path, spec) if float(np.sqrt(np.mean(segment**2))) >= SILENCE
-    )
+    sounding = (s for s in _segments(path, spec) if float(np.dot(s, s)) >= SILENCE**2 * len(s))
     if spec.kind == "musicnn":
         from assistant.classify.heard import hear
 

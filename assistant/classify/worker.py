@@ -5,8 +5,11 @@ TensorFlow is loaded here only where a network is trained or used.
 
 from __future__ import annotations
 
+import base64
+import os
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -28,6 +31,7 @@ from assistant.classify.segments import Segments, pack
 from assistant.classify.store import WEIGHTS_NAME, read_description
 from assistant.errors import FileError, MusicHelperError
 from assistant.i18n import _
+from assistant.library.duplicates import fingerprint_of_file
 from assistant.workers import Emit, Message, serve
 
 _EVENT_SECONDS = 0.1
@@ -43,6 +47,23 @@ def make_features(request: Message, emit: Emit) -> Message:
             _failure(features) if isinstance(features, FileError) else {"segments": len(features)}
         )
     return {"results": results}
+
+
+def take_fingerprints(request: Message, emit: Emit) -> Message:
+    """What `sources` sound like, in base64; empty for what cannot be told."""
+
+    def one(item: Message) -> str:
+        try:
+            return base64.b64encode(fingerprint_of_file(Path(item["path"]))).decode()
+        except (OSError, RuntimeError, ValueError):
+            return ""  # it is named where its features are taken
+
+    found: list[str] = []
+    with ThreadPoolExecutor(int(request["threads"]) or os.cpu_count() or 1) as pool:
+        for text in pool.map(one, request["sources"]):
+            found.append(text)
+            emit({"event": "compared", "done": len(found), "total": len(request["sources"])})
+    return {"fingerprints": found}
 
 
 def fit(request: Message, emit: Emit) -> Message:
@@ -121,7 +142,7 @@ def _train(request: Message, training: Segments, validation: Segments, emit: Emi
     if request["model"] not in NETWORKS:
         from assistant.classify import head
 
-        return head.fit(training, int(request["classes"]))
+        return head.fit(training, int(request["classes"]), int(request["seed"]))
     from assistant.classify import network
 
     return network.fit(
@@ -200,6 +221,7 @@ if __name__ == "__main__":
     serve(
         {
             "features": make_features,
+            "fingerprints": take_fingerprints,
             "fit": fit,
             "fit_leaky": fit_leaky,
             "predict": predict,
