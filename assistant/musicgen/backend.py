@@ -86,6 +86,12 @@ def choose_clip_precision(name: str, device: torch.device) -> str:
     return "float32" if device.type == "cpu" else "float16"
 
 
+def computed_on(device: str, precision: str) -> str:
+    """The kind of device and the number type that these settings mean here, as `cpu float32`."""
+    place = choose_device(device)
+    return f"{place.type} {choose_clip_precision(precision, place)}"
+
+
 def keep_freed_memory() -> None:
     """Let this process use again what it freed, where glibc would give large pieces back to the system.
 

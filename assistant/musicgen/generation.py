@@ -13,20 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.audio.read import read_audio
+from assistant.audio.read import read_audio, seconds_of
 from assistant.audio.write import write_audio
 from assistant.errors import CallError, MusicHelperError
 from assistant.i18n import _
 from assistant.library.library import Library
+from assistant.musicgen import backend
 from assistant.musicgen.encode import fit_channels
 from assistant.musicgen.engine.engine import MOST_AT_ONCE, Clip, Engine, Request
 from assistant.musicgen.engine.sampler import Sampling
+from assistant.musicgen.identity import model_hashes
 from assistant.musicgen.melody import has_separator, without_drums
 from assistant.musicgen.preview import Preview
-from assistant.musicgen.recipe import as_comment
+from assistant.musicgen.recipe import as_comment, new_recipe, program_name
 from assistant.musicgen.seams import loop, loop_tail, splice
 from assistant.musicgen.spec import GenerateSpec
-from assistant.workers import Emit
+from assistant.workers import Emit, check_cancelled
 
 OVERLAP = 0.4
 """So much of the model's span is heard, at most, of a file that a clip goes on from."""
@@ -61,6 +63,8 @@ def make_clips(
         )
     kept = _end_of(continue_from, model.rate, model.channels) if continue_from else None
     tune = _tune(melody, model, emit) if melody else None
+    hashes = model_hashes(spec.model, library.paths)
+    inputs = {"continue_from": continue_from, "melody": melody}
     clips = []
     for batch in _batches(spec):
         began = time.monotonic()
@@ -68,18 +72,16 @@ def make_clips(
             sounds = _sounds(model, spec, batch, kept, tune, library, emit)
         seconds = round((time.monotonic() - began) / len(batch), 2)
         for (number, prompt), samples in zip(batch, sounds, strict=True):
-            recipe = {
-                **spec.as_dict(),
-                "prompt": prompt,
-                "prompts": [],
-                "seed": spec.seed + number,
-                "count": 1,
-                "out": None,
-                "sample_rate": model.rate,
-                "seconds_to_make": seconds,
-                "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            }
-            clip = _written(spec, library, samples, recipe)
+            one = spec.of_one(prompt, spec.seed + number)
+            recipe = new_recipe(
+                one,
+                hashes=hashes,
+                inputs=inputs,
+                computed_on=backend.computed_on(spec.device, spec.precision),
+                sample_rate=model.rate,
+                seconds_to_make=seconds,
+            )
+            clip = _written(one, library, samples, recipe)
             clips.append(clip)
             emit({"event": "clip", **clip})
     return clips
@@ -88,27 +90,37 @@ def make_clips(
 def _written(
     spec: GenerateSpec, library: Library, samples: NDArray[np.float32], recipe: dict[str, Any]
 ) -> dict[str, Any]:
-    """Write one clip into its file and the ledger."""
+    """Write the one clip of a request into its file and the ledger."""
+    assert spec.seed is not None
     folder = Path(spec.out).absolute() if spec.out else library.paths.clips
     folder.mkdir(parents=True, exist_ok=True)
-    path = _free_path(folder, spec, recipe["seed"])
+    path = _free_path(folder, spec, spec.seed)
     rate = recipe["sample_rate"]
-    write_audio(path, samples, rate, loudness=spec.loudness, comment=as_comment(recipe))
+    write_audio(
+        path,
+        samples,
+        rate,
+        loudness=spec.loudness,
+        ceiling=spec.true_peak,
+        comment=as_comment(recipe),
+        title=spec.prompt,
+        program=program_name(),
+    )
     duration = samples.shape[1] / rate
     library.ledger.add_clip(path, recipe, duration)
     return {
         "path": os.fsdecode(path),
-        "seed": recipe["seed"],
+        "seed": spec.seed,
         "duration": duration,
         "model": spec.model,
-        "prompt": recipe["prompt"],
+        "prompt": spec.prompt,
+        "english": spec.told(spec.prompt),
     }
 
 
 def _batches(spec: GenerateSpec) -> Iterator[list[tuple[int, str]]]:
     """Number and prompt of the clips, those that are decoded at once together."""
-    prompts = spec.prompts or (spec.prompt,)
-    clips = list(enumerate(prompt for prompt in prompts for _clip in range(spec.count)))
+    clips = list(enumerate(spec.clips))
     for first in range(0, len(clips), MOST_AT_ONCE):
         yield clips[first : first + MOST_AT_ONCE]
 
@@ -128,7 +140,10 @@ def _sounds(
     assert spec.seed is not None
     request, heard = _request(model, spec, kept)
     tune = None if melody is None else torch.from_numpy(melody)
-    clips = [Clip(spec.seed + number, (prompt, *spec.then), tune) for number, prompt in batch]
+    clips = [
+        Clip(spec.seed + number, tuple(map(spec.told, (prompt, *spec.then))), tune)
+        for number, prompt in batch
+    ]
     first = batch[0][0]
     folder = library.paths.clips / PREVIEWS
     previews = [
@@ -202,9 +217,7 @@ def _read(path: Path, rate: int, channels: int) -> NDArray[np.float32]:
 
 
 def _end_of(path: Path, rate: int, channels: int) -> NDArray[np.float32]:
-    import soundfile
-
-    length = soundfile.info(path).duration
+    length = seconds_of(path)
     samples, _rate = read_audio(path, rate=rate, start=max(0.0, length - KEPT_SECONDS))
     if samples.shape[1] < rate // 2:
         raise CallError(
@@ -218,6 +231,7 @@ def _throttled(emit: Emit, clip: int) -> Callable[[int, int], None]:
 
     def step(done: int, total: int) -> None:
         nonlocal told
+        check_cancelled()
         now = time.monotonic()
         if done == total or now - told >= 1 / _EVENTS_A_SECOND:
             told = now

@@ -6,6 +6,7 @@ object with the method of `Separator`. With the package `demucs` installed audio
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,11 +56,10 @@ def without_drums(sound: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
 @contextmanager
 def no_demucs_needed() -> Iterator[None]:
     """Let audiocraft build melody models inside also where `demucs` is not installed."""
-    from audiocraft.models import builders
-
     if _has_demucs():
         yield
         return
+    builders: Any = importlib.import_module("audiocraft.models.builders")
     theirs = builders.ChromaStemConditioner
     builders.ChromaStemConditioner = _conditioner()
     try:
@@ -77,7 +77,7 @@ def _conditioner() -> Any:
     from audiocraft.modules.conditioners import ChromaStemConditioner, WaveformConditioner
     from audiocraft.utils.autocast import TorchAutocast
 
-    class Conditioner(ChromaStemConditioner):  # type: ignore[misc]
+    class Conditioner(ChromaStemConditioner):
         """audiocraft's, without a separator: the chroma of what it is given."""
 
         def __init__(

@@ -51,6 +51,8 @@ class ModelInfo:
     present: bool
     """Whether it is on this machine."""
     detail: str
+    base: str | None = None
+    """What a fine-tuned model was made from."""
 
 
 def list_models(library: Library) -> list[ModelInfo]:
@@ -204,6 +206,7 @@ def _folder_model(folder: Path) -> ModelInfo:
         licence=licence_words(str(card.get("licence") or "unknown")),
         present=True,
         detail=detail,
+        base=str(card["base"]) if kind == "fine-tuned" and card.get("base") else None,
     )
 
 

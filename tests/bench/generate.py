@@ -206,7 +206,7 @@ def bytes_of_a_step(lm: Any, weight_bytes: float, cache_bytes: int, frames: int,
     """Weights and half of the longest cache, which a step cannot but read."""
     layers, dim = len(lm.transformer.layers), lm.dim
     inner = layers * 14 * dim * dim + CODEBOOKS * CARD * dim
-    return inner * weight_bytes + 2 * batch * frames / 2 * 2 * layers * dim * cache_bytes
+    return float(inner * weight_bytes + 2 * batch * frames / 2 * 2 * layers * dim * cache_bytes)
 
 
 def first_sound(lm: Any, codec: Any, precision: str, frames: int) -> tuple[float, float]:

@@ -30,7 +30,8 @@ def transformers_codec() -> Any:
         use_causal_conv=False,
         use_conv_shortcut=False,
     )
-    return HFEncodecCompressionModel(EncodecModel(config).eval()).eval()
+    codec: Any = HFEncodecCompressionModel(EncodecModel(config).eval())
+    return codec.eval()
 
 
 CODECS = {
