@@ -5,9 +5,10 @@
 Random weights in Meta's shapes, guidance 3, top-k 250, a T5 and an EnCodec of random weights; the prompt is
 encoded before the clock starts. `tiny` is 256 wide with 6 layers. On a CPU all use one thread (`--threads`).
 The time of a step is the whole decoding without the codec, divided by its steps, the best of the rounds in
-which all take turns. The first sound is what a listener waits for it, codec and prompt included. The loss is
-that of tokens which the float32 model drew itself. The share is the bytes that a step must read, weights and
-an average cache, by the memory's speed in a large copy; above 100 % they come from the processor's cache.
+which all take turns (one round for batches). The first sound is what a listener waits for it, codec and
+prompt included. The loss is that of tokens which the float32 model drew itself. The share is the bytes that a
+step must read, weights and an average cache, by the memory's speed in a large copy; above 100 % they come
+from the processor's cache.
 """
 
 from __future__ import annotations
@@ -277,7 +278,9 @@ def losses(lm: Any, codec: Any, frames: int = 250) -> dict[str, float]:
     return found
 
 
-def compare(size: str, seconds: float, batches: list[int], rounds: int, device: str) -> str:
+def compare(
+    size: str, seconds: float, batches: list[int], rounds: int, device: str, *, compiled: bool
+) -> str:
     """The tables for one size."""
     frames = round(seconds * FRAME_RATE)
     steps = frames + CODEBOOKS - 1
@@ -297,13 +300,17 @@ def compare(size: str, seconds: float, batches: list[int], rounds: int, device: 
             for name, times in zip(
                 ways,
                 zip(
-                    *[[seconds_of(way[0]) for way in ways.values()] for _round in range(rounds)], strict=True
+                    *[
+                        [seconds_of(way[0]) for way in ways.values()]
+                        for _round in range(rounds if batch == 1 else 1)
+                    ],
+                    strict=True,
                 ),
                 strict=True,
             )
         }
         base = taken["audiocraft"]
-        if batch == 1:
+        if batch == 1 and compiled:
             taken["transformers, static cache, compiled"] = tried(
                 transformers(lm, frames, batch, compiled=True)
             )
@@ -353,6 +360,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default=None)
+    parser.add_argument("--compiled", action="store_true", help="transformers with torch.compile too")
     parser.add_argument("--write", action="store_true")
     called = parser.parse_args()
     warnings.filterwarnings("ignore")
@@ -361,7 +369,14 @@ def main() -> None:
     device = called.device or ("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(called.threads)
     text = "\n".join(
-        compare(size, called.seconds, [int(one) for one in called.batches.split(",")], called.rounds, device)
+        compare(
+            size,
+            called.seconds,
+            [int(one) for one in called.batches.split(",")],
+            called.rounds,
+            device,
+            compiled=called.compiled,
+        )
         for size in called.sizes.split(",")
     )
     print(text)

@@ -195,7 +195,8 @@ class Decoder:
             self.step_in_bucket(bucket)
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # The codec of the window before may use the device in another thread.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             self.step_in_bucket(bucket)
         self._cursor.copy_(kept[0])
         self.sequence.copy_(kept[1])

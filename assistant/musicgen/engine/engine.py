@@ -173,8 +173,11 @@ class Engine:
         sounds: list[list[Sound]] = [[] for _clip in clips]
         given = request.given
 
+        # Beside the language model, and not in its way.
+        threads = max(1, backend.usable_threads() - self._threads())
+
         def decode(codes: Tensor, last: bool) -> None:
-            with torch.inference_mode(), backend.threads(backend.usable_threads()):
+            with torch.inference_mode(), backend.threads(threads):
                 for place, decoder in enumerate(decoders):
                     piece = decoder.decode(codes[place], last=last).numpy()
                     sounds[place].append(piece)
