@@ -64,8 +64,9 @@ class GenerateScreen(ClipPage):
         with Horizontal(id="generate"):
             with Vertical(id="generate-left", classes="box"):
                 yield Form(self._fields, self.values, id="generate-form")
-                yield Static(id="generate-help")
-                yield Static(id="generate-licence")
+                with Vertical(id="generate-meaning"):
+                    yield Static(id="generate-help")
+                    yield Static(id="generate-licence")
             with Vertical(id="generate-right", classes="box"):
                 yield ClipView(self._empty, self.want_peaks, self.want_mel)
         yield Static(id="generate-progress")
