@@ -19,7 +19,7 @@ from tui.studio_messages import FirstSound
 if TYPE_CHECKING:
     from textual.app import App
 
-    from assistant.musicgen.client import Generator
+    from assistant.serving.client import Generator
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class Engine:
                     self._generator.close()
 
     def _handle(self, library: Library, request: _Request) -> None:
-        from assistant.musicgen.client import Generator
         from assistant.musicgen.spec import GenerateSpec
+        from assistant.serving.client import Generator
         from tui.bridge import explain
 
         cancelled = self._cancelled

@@ -76,6 +76,12 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def computed_on(device: str, precision: str) -> str:
+    """The kind of device and the number type that these settings mean here, as `cpu float32`."""
+    place = choose_device(device)
+    return f"{place.type} {str(choose_precision(precision, place)).removeprefix('torch.')}"
+
+
 def keep_freed_memory() -> None:
     """Let this process use again what it freed, where glibc would give large pieces back to the system.
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from assistant.audio.metadata import read_comment
 from assistant.audio.read import read_audio
-from assistant.audio.write import read_comment, write_audio
+from assistant.audio.write import write_audio
 from assistant.errors import CallError
 from assistant.i18n import _
 from assistant.musicgen.spec import FORMATS

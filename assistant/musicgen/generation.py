@@ -20,9 +20,10 @@ from assistant.i18n import _
 from assistant.library.library import Library
 from assistant.musicgen import backend
 from assistant.musicgen.encode import fit_channels
-from assistant.musicgen.recipe import as_comment
+from assistant.musicgen.identity import model_hashes
+from assistant.musicgen.recipe import as_comment, new_recipe, program_name
 from assistant.musicgen.spec import GenerateSpec
-from assistant.workers import Emit
+from assistant.workers import Emit, check_cancelled
 
 if TYPE_CHECKING:
     from audiocraft.models.musicgen import MusicGen
@@ -60,6 +61,7 @@ def make_clips(
         )
     kept = _end_of(continue_from, rate, channels) if continue_from else None
     tune = _read(melody, rate, channels) if melody else None
+    hashes = model_hashes(spec.model, library.paths)
     clips = []
     for number in range(spec.count):
         seed = spec.seed + number
@@ -67,19 +69,28 @@ def make_clips(
         torch.manual_seed(seed)
         with _explained(spec):
             samples = _clip(model, spec, kept, tune, _throttled(emit, number))
-        recipe = {
-            **spec.as_dict(),
-            "seed": seed,
-            "count": 1,
-            "out": None,
-            "sample_rate": rate,
-            "seconds_to_make": round(time.monotonic() - began, 2),
-            "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        }
+        recipe = new_recipe(
+            spec,
+            seed=seed,
+            hashes=hashes,
+            inputs={"continue_from": continue_from, "melody": melody},
+            computed_on=backend.computed_on(spec.device, spec.precision),
+            sample_rate=rate,
+            seconds_to_make=round(time.monotonic() - began, 2),
+        )
         folder = Path(spec.out).absolute() if spec.out else library.paths.clips
         folder.mkdir(parents=True, exist_ok=True)
         path = _free_path(folder, spec, seed)
-        write_audio(path, samples, rate, loudness=spec.loudness, comment=as_comment(recipe))
+        write_audio(
+            path,
+            samples,
+            rate,
+            loudness=spec.loudness,
+            ceiling=spec.true_peak,
+            comment=as_comment(recipe),
+            title=spec.prompt,
+            program=program_name(),
+        )
         duration = samples.shape[1] / rate
         library.ledger.add_clip(path, recipe, duration)
         clip = {
@@ -88,6 +99,7 @@ def make_clips(
             "duration": duration,
             "model": spec.model,
             "prompt": spec.prompt,
+            "english": spec.told(spec.prompt),
         }
         clips.append(clip)
         emit({"event": "clip", **clip})
@@ -124,7 +136,7 @@ def _clip(
         extend_stride=span * (1 - OVERLAP),
     )
     attributes, tokens = model._prepare_tokens_and_attributes(
-        [spec.prompt or None],
+        [spec.told(spec.prompt) or None],
         prompt,
         [torch.from_numpy(melody)] if melody is not None else None,
     )
@@ -203,6 +215,7 @@ def _throttled(emit: Emit, clip: int) -> Callable[[int, int], None]:
 
     def step(done: int, total: int) -> None:
         nonlocal told
+        check_cancelled()
         now = time.monotonic()
         if done == total or now - told >= 1 / _EVENTS_A_SECOND:
             told = now

@@ -78,8 +78,15 @@ def _generate_words() -> list[Meaning]:
         Meaning(
             "prompt",
             _("Prompt"),
-            _("What it should sound like, in English; empty: anything."),
+            _("What it should sound like, in English or Chinese; empty: anything."),
             metavar="TEXT",
+        ),
+        Meaning(
+            "english",
+            _("In English"),
+            _("What the model is told in place of a prompt in Chinese; empty: a translation."),
+            metavar="TEXT",
+            empty=_("a translation"),
         ),
         Meaning("model", _("Model"), _("A name from `musichelper models list`, or a folder."), metavar="M"),
         Meaning("duration", _("Seconds"), _("Seconds of each clip."), metavar="S", least=0.5),
@@ -136,7 +143,20 @@ def _generate_words() -> list[Meaning]:
             empty=_("nothing"),
         ),
         Meaning(
-            "loudness", _("Loudness"), _("Of the file, in LUFS; -14 is usual."), metavar="LUFS", least=-70
+            "loudness",
+            _("Loudness"),
+            _("Of the file, in LUFS; -14 is usual; off: as the model made it."),
+            metavar="LUFS",
+            least=-70,
+            empty=_("off"),
+        ),
+        Meaning(
+            "true_peak",
+            _("True peak"),
+            _("What no peak exceeds, also between the samples, in dBTP."),
+            metavar="DBTP",
+            step=0.5,
+            least=-20,
         ),
         Meaning("format", _("File"), _("The kind of file."), choices=FORMATS),
         Meaning(

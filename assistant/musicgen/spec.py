@@ -201,7 +201,9 @@ class GenerateSpec(_Spec):
     """A request for clips."""
 
     prompt: str = ""
-    """English words; empty is anything the model likes."""
+    """What it should sound like, in English or Chinese; empty is anything the model likes."""
+    english: str = ""
+    """What the model is told in place of a prompt that is not English; empty is found by the program."""
     model: str = BUILT_IN
     duration: float = 8.0
     """Seconds of new music."""
@@ -219,8 +221,10 @@ class GenerateSpec(_Spec):
     """An audio file, or a track of the library, that the clip goes on from."""
     melody: str | None = None
     """An audio file whose melody is followed; only for melody models."""
-    loudness: float = -14.0
-    """LUFS of the file."""
+    loudness: float | None = -14.0
+    """LUFS of the file; None leaves the level as it is."""
+    true_peak: float = -1.0
+    """dBTP that no peak exceeds, also between the samples."""
     format: str = "wav"
     out: str | None = None
     """The folder for the clips; None is the library's own."""
@@ -243,7 +247,15 @@ class GenerateSpec(_Spec):
         defaults: dict[str, Any] = {name: getattr(section, name) for name in known}
         for name in ("model", "device", "precision"):
             defaults[name] = getattr(settings.musicgen, name)
+        if defaults["loudness"] == "off":
+            defaults["loudness"] = None
         return cls(**{**defaults, **chosen})
+
+    def told(self, prompt: str) -> str:
+        """What the model is told for one of the prompts."""
+        from assistant.musicgen.prompts import translate
+
+        return self.english if self.english and prompt == self.prompt else translate(prompt).english
 
     def check(self) -> Self:
         """The same specification. Raises `CallError` for a value that makes no sense."""
@@ -255,7 +267,9 @@ class GenerateSpec(_Spec):
         self._within("top_k", 0, 1_000_000)
         self._within("top_p", 0.0, 1.0)
         self._within("cfg", 0.0, 30.0)
-        self._within("loudness", -70.0, 0.0)
+        if self.loudness is not None:
+            self._within("loudness", -70.0, 0.0)
+        self._within("true_peak", -20.0, 0.0)
         self._require(self.format in FORMATS, "format", ", ".join(FORMATS))
         self._require(self.precision in PRECISIONS, "precision", ", ".join(PRECISIONS))
         if self.melody and self.continue_from:

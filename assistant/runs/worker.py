@@ -11,7 +11,6 @@ import time
 import traceback
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from assistant.errors import MusicHelperError
 from assistant.i18n import LANGUAGE_VARIABLE, _, set_language
@@ -19,7 +18,7 @@ from assistant.library.library import Library
 from assistant.runs.context import RecordKeeper, RunContext, RunStopped
 from assistant.runs.events import EventLog
 from assistant.runs.kinds import load_job
-from assistant.runs.lock import device_lock, run_lock
+from assistant.runs.lock import ProcessLock, device_lock, device_wish, run_lock
 from assistant.runs.process import boot_id, host_name, process_start
 from assistant.runs.record import LOG_NAME, list_runs, load_record_as_written
 
@@ -61,7 +60,9 @@ def do_run(folder: Path) -> int:
         _listen(run)
         with device_lock(record.device) as device:
             try:
-                if _wait_for(device, run, keeper):
+                with device_wish(record.device) as wish:
+                    ours = _wait_for(device, wish, run, keeper)
+                if ours:
                     keeper.update(now=True, state="running", started=time.time(), waits_for="")
                     load_job(record.kind)(run)
                     end = run.end or {"event": "end", "state": "stopped" if run.stopping else "done"}
@@ -135,7 +136,7 @@ def _listen(run: RunContext) -> None:
         signal.signal(number, leave)
 
 
-def _wait_for(device: Any, run: RunContext, keeper: RecordKeeper) -> bool:
+def _wait_for(device: ProcessLock, wish: ProcessLock, run: RunContext, keeper: RecordKeeper) -> bool:
     """Queue for the device, the older run first; False when asked to stop meanwhile."""
     record = run.record
     library = Library(run.library_root)
@@ -153,6 +154,7 @@ def _wait_for(device: Any, run: RunContext, keeper: RecordKeeper) -> bool:
         note = {"run": record.id, "library": str(run.library_root), "pid": os.getpid()}
         if not before and device.acquire(note):
             return True
+        wish.acquire(note)
         holder = before[-1].id if before else str(device.note().get("run", ""))
         if holder != run.record.waits_for:
             keeper.update(now=True, waits_for=holder)

@@ -11,10 +11,12 @@ import pytest
 
 from assistant.config import PlaybackSettings, Settings
 from assistant.library.library import Library
-from assistant.musicgen import client
+from assistant.musicgen import client as training
 from assistant.runs.events import EventLog
 from assistant.runs.marks import read_marks
 from assistant.runs.record import RunRecord, run_folder, write_record
+from assistant.serving import client as serving
+from assistant.serving.client import Clip
 from tests.tui.tui_library import Opened, add_clip, add_run, screen_text, settle, text_of, until, write_tone
 from tui.screens.compare_clips import CompareScreen
 from tui.screens.compare_runs import CompareRunsScreen
@@ -219,7 +221,7 @@ async def test_the_preflight_answers_beside_the_form(opened: Opened, monkeypatch
         on_event({"event": "preparing", "what": "tokens"})
         return FOUND
 
-    monkeypatch.setattr(client, "look_ahead", look_ahead)
+    monkeypatch.setattr(training, "look_ahead", look_ahead)
     async with opened(mode="train", size=(120, 40)) as pilot:
         assert "tries two steps" in text_of(pilot, "#train-notes")
         await press(pilot, "d")
@@ -369,12 +371,12 @@ class Making:
     def __init__(self, library: Library) -> None:
         self.library = library
 
-    def generate(self, spec: Any, on_event: Any = None) -> list[client.Clip]:
+    def generate(self, spec: Any, on_event: Any = None) -> list[Clip]:
         self.asked.append(spec)
         seed = spec.seed if spec.seed is not None else 50
         name = f"made-{len(self.asked)}.wav"
         path = add_clip(self.library, name, **{**spec.as_dict(), "seed": seed})
-        return [client.Clip(str(path), seed, 1.0, spec.model, spec.prompt)]
+        return [Clip(str(path), seed, 1.0, spec.model, spec.prompt)]
 
     def cancel(self) -> None:
         pass
@@ -386,7 +388,7 @@ class Making:
 async def test_clips_are_varied_and_set_beside_the_base_and_followed(
     opened: Opened, clips: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "Generator", Making)
+    monkeypatch.setattr(serving, "Generator", Making)
     Making.asked.clear()
     tuned = clips.paths.models / "tuned"
     tuned.mkdir(parents=True)

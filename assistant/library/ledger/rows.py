@@ -145,9 +145,15 @@ def track_of_row(row: sqlite3.Row) -> Track:
     return Track(**values)
 
 
+def genre_to_column(genre: str) -> str | bytes:
+    """A genre as SQLite takes it: the name of a folder that is no UTF-8 becomes its bytes."""
+    return genre if genre.isprintable() else os.fsencode(genre)
+
+
 def proposal_of_row(row: sqlite3.Row) -> Proposal:
     """A row of `proposals`."""
     values = dict(row)
+    values["genre"] = os.fsdecode(values["genre"])
     values["top"] = [(genre, probability) for genre, probability in json.loads(values["top"])]
     return Proposal(**values)
 
