@@ -121,13 +121,16 @@ class GenerateScreen(ClipPage):
 
         def take(text: str | None) -> None:
             if text is not None:
-                self.values["prompt"] = text.strip()
+                self.values |= {"prompt": text.strip(), "english": ""}
                 if text.strip():
                     self._typed.append(text.strip())
                 self._paint_prompt()
 
         history = generating.prompt_history(self._clips, self._typed)
-        self.app.push_screen(PromptScreen(str(self.values["prompt"]), history, self._captions), take)
+        self.app.push_screen(
+            PromptScreen(str(self.values["prompt"]), history, self._captions, says=generating.english_words),
+            take,
+        )
 
     def action_model(self) -> None:
         from tui.screens.pick import PickScreen
