@@ -276,9 +276,12 @@ def serve(handlers: Mapping[str, Handler]) -> None:
     _apply(limits)
     threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
 
+    one_at_a_time = threading.Lock()
+
     def send(message: Message) -> None:
-        answers.write(json.dumps(message) + "\n")
-        answers.flush()
+        with one_at_a_time:
+            answers.write(json.dumps(message) + "\n")
+            answers.flush()
 
     def emit(event: Message) -> None:
         send({"event": event})

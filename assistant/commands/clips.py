@@ -37,6 +37,8 @@ def add_commands(commands: Commands) -> None:
         help=_("make this clip again from its recipe; other options change the recipe"),
     )
     for meaning in generate_meanings():
+        if meaning.name == "prompts":
+            continue  # several times --prompt
         words = meaning.help.replace("%", "%%")
         if meaning.kind == "switch":
             generate.add_argument(
@@ -49,7 +51,7 @@ def add_commands(commands: Commands) -> None:
             meaning.option,
             dest=meaning.name,
             type=kind,
-            action="append" if meaning.kind in ("texts", "choices") else "store",
+            action="append" if meaning.name == "prompt" or meaning.kind == "texts" else "store",
             choices=meaning.choices or None,
             metavar=None if meaning.choices else meaning.metavar,
             help=words,
@@ -92,6 +94,9 @@ def _generate(context: Context) -> int:
         for field in dataclasses.fields(GenerateSpec)
         if (value := getattr(called, field.name, None)) is not None
     }
+    prompts = chosen.pop("prompt", ())
+    if prompts:
+        chosen |= {"prompt": prompts[0], "prompts": prompts if len(prompts) > 1 else ()}
     if chosen.get("loudness") == OFF:
         chosen["loudness"] = None
     if called.show_english:
@@ -210,6 +215,8 @@ def _show_generation(context: Context, event: dict[str, Any]) -> None:
         )
     elif kind == "restarted":
         console.say(_("The engine has ended without a word; a new one goes on."))
+    elif kind == "warning":
+        console.say(event["text"])
     elif kind == "loading":
         console.progress(_("loading the model…"))
     elif kind == "tokens":

@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from assistant.i18n import _
-from assistant.musicgen.spec import FORMATS, METHODS, PRECISIONS, PRESETS, TARGETS, FinetuneSpec, GenerateSpec
+from assistant.musicgen.spec import (
+    CLIP_PRECISIONS,
+    FORMATS,
+    METHODS,
+    PRECISIONS,
+    PRESETS,
+    TARGETS,
+    FinetuneSpec,
+    GenerateSpec,
+)
 
 Kind = Literal["text", "texts", "whole", "number", "switch", "choice", "choices"]
 
@@ -79,6 +88,12 @@ def _generate_words() -> list[Meaning]:
             "prompt",
             _("Prompt"),
             _("What it should sound like, in English or Chinese; empty: anything."),
+            metavar="TEXT",
+        ),
+        Meaning(
+            "prompts",
+            _("Prompts"),
+            _("Several prompts at once, of each of which there are so many clips; empty: the prompt alone."),
             metavar="TEXT",
         ),
         Meaning(
@@ -192,8 +207,8 @@ def _generate_words() -> list[Meaning]:
         Meaning(
             "precision",
             _("Precision"),
-            _("Of the numbers; auto is what suits the device."),
-            choices=PRECISIONS,
+            _("Of the weights: less is faster and smaller, int8 smallest; auto is what loses nothing."),
+            choices=CLIP_PRECISIONS,
         ),
     ]
 

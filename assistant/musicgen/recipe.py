@@ -31,16 +31,12 @@ def program_name() -> str:
 
 
 def new_recipe(
-    spec: GenerateSpec, *, seed: int, hashes: dict[str, str], inputs: dict[str, Path | None], **facts: Any
+    spec: GenerateSpec, *, hashes: dict[str, str], inputs: dict[str, Path | None], **facts: Any
 ) -> dict[str, Any]:
     """The recipe of one clip: all settings, hashes of the model and of the files that were heard, facts."""
-    english = spec.told(spec.prompt)
     values = {
         **spec.as_dict(),
         "version": program_name().removeprefix(PROGRAM).strip(),
-        "english": "" if english == spec.prompt else english,
-        "seed": seed,
-        "count": 1,
         "out": None,
         **hashes,
     }

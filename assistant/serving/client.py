@@ -96,14 +96,14 @@ class Generator:
 
         self._cancelled.clear()
         for attempt in (1, 2, 3):
-            message["request"]["spec"] = _what_is_left(spec, len(made)).as_dict()
+            message["request"]["spec"] = (spec.without_first(len(made)) if made else spec).as_dict()
             try:
                 self._ask(message, heed)
                 return made
             except _Left:
                 continue  # it was about to leave; a new one takes the job
             except ConnectionError:
-                if attempt == 1 and len(made) < spec.count:
+                if attempt == 1 and len(made) < len(spec.clips):
                     heed({"event": "restarted"})
                     continue
                 break
@@ -137,7 +137,7 @@ class Generator:
         if folder is not None and folder == Path(spec.model).expanduser().absolute():
             spec = dataclasses.replace(spec, model=os.fsdecode(folder))  # the engine works elsewhere
         if spec.seed is None:
-            spec = dataclasses.replace(spec, seed=secrets.randbelow(LARGEST_SEED - spec.count))
+            spec = dataclasses.replace(spec, seed=secrets.randbelow(LARGEST_SEED - len(spec.clips)))
         return spec
 
     def _ask(self, message: Message, on_event: OnEvent) -> None:
@@ -192,11 +192,6 @@ def _in_english(spec: GenerateSpec, on_event: OnEvent | None) -> GenerateSpec:
     if on_event is not None:
         on_event({"event": "english", **dataclasses.asdict(said)})
     return dataclasses.replace(spec, english=said.english)
-
-
-def _what_is_left(spec: GenerateSpec, done: int) -> GenerateSpec:
-    assert spec.seed is not None
-    return dataclasses.replace(spec, seed=spec.seed + done, count=spec.count - done)
 
 
 def _stopped() -> Cancelled:
