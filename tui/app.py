@@ -41,7 +41,7 @@ POLL_SECONDS = 1.0
 IDLE_POLLS = 3
 """Without anything going on, the library is read at each third poll."""
 
-QUIET_GROUPS = {"snapshot", "tracks", "follow", "queue", "clips"}
+QUIET_GROUPS = {"snapshot", "tracks", "follow", "queue", "clips", "picture", "loudness", "templates", "marks"}
 """Reads that come again by themselves: their failure is told in the header, not in a dialog."""
 
 

@@ -28,8 +28,9 @@ FIRST = (
     "continue_from",
     "melody",
 )
-ELSEWHERE = ("prompt", "prompts", "out")
-"""Settings that the form does not have: the prompt has a line of its own, the clips go into the library."""
+ELSEWHERE = ("prompt", "prompts", "english", "out")
+"""Settings that the form does not have: the prompt has a line of its own, its English comes with it, and the
+clips go into the library."""
 NOT_REUSED = ("prompts", "count", "out", "device", "precision", "seed")
 HISTORY_KEPT = 100
 VARIATIONS = 4
@@ -87,6 +88,19 @@ def prompt_history(clips: Sequence[ClipRow], typed: Sequence[str]) -> list[str]:
     """Earlier prompts, the last one first, each once."""
     said = [*reversed(typed), *(str(clip.recipe.get("prompt") or "") for clip in clips)]
     return [prompt for prompt in dict.fromkeys(said) if prompt][:HISTORY_KEPT]
+
+
+def english_words(prompt: str) -> str:
+    """What the model is told for a Chinese prompt, in a line; empty for an English one."""
+    from assistant.musicgen.prompts import is_chinese, translate
+
+    if not is_chinese(prompt):
+        return ""
+    found = translate(prompt)
+    words = _("The model is told: {english}").format(english=found.english or "–")
+    if found.unknown:
+        words += "\n" + _("Not understood: {words}.").format(words=", ".join(found.unknown))
+    return words
 
 
 def recipe_line(clip: ClipRow) -> str:

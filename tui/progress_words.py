@@ -35,10 +35,11 @@ class GenerationProgress:
 
     def move(self, moved: GenerationMoved, now: float | None = None) -> None:
         """It is that far."""
+        if self._moved is not None and self._moved.clip != moved.clip:
+            self._moments.clear()  # the frames of clips that are made together are counted together
         self._moved = moved
         if moved.total:
-            done = moved.clip * moved.total + moved.done
-            self._moments.append((time.monotonic() if now is None else now, done))
+            self._moments.append((time.monotonic() if now is None else now, moved.done))
 
     def end(self) -> None:
         """Nothing is made any more."""
@@ -68,4 +69,4 @@ class GenerationProgress:
         (begin, first), (end, last) = self._moments[0], self._moments[-1]
         if end - begin < LEAST_SECONDS or last <= first:
             return None
-        return (moved.clips * moved.total - last) * (end - begin) / (last - first)
+        return (moved.total - last) * (end - begin) / (last - first)

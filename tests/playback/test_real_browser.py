@@ -67,9 +67,8 @@ def player() -> Iterator[BrowserPlayer]:
 @pytest.fixture
 def listener(player: BrowserPlayer, autoplay: str) -> Iterator[Listener]:
     playwright = pytest.importorskip("playwright.sync_api")
-    arguments = ["--no-sandbox", "--disable-gpu", "--mute-audio"]
-    if autoplay == "allowed":
-        arguments.append("--autoplay-policy=no-user-gesture-required")
+    policy = {"allowed": "no-user-gesture-required", "asked for": "document-user-activation-required"}
+    arguments = ["--no-sandbox", "--disable-gpu", "--mute-audio", f"--autoplay-policy={policy[autoplay]}"]
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=BROWSER, args=arguments)
         page = browser.new_page(viewport={"width": 900, "height": 800})

@@ -73,8 +73,9 @@ class GenerateScreen(ClipPage):
         with Horizontal(id="generate"):
             with Vertical(id="generate-left", classes="box"):
                 yield Form(self._fields, self.values, id="generate-form")
-                yield Static(id="generate-help")
-                yield Static(id="generate-licence")
+                with Vertical(id="generate-meaning"):
+                    yield Static(id="generate-help")
+                    yield Static(id="generate-licence")
             with Vertical(id="generate-right", classes="box"):
                 yield ClipView(self._empty, self.want_peaks, self.want_mel)
         yield Static(id="generate-progress")
@@ -138,7 +139,10 @@ class GenerateScreen(ClipPage):
                 self._paint_prompt()
 
         history = generating.prompt_history(self._clips, self._typed)
-        self.app.push_screen(PromptScreen(str(self.values["prompt"]), history, self._captions), take)
+        self.app.push_screen(
+            PromptScreen(str(self.values["prompt"]), history, self._captions, says=generating.english_words),
+            take,
+        )
 
     def action_model(self) -> None:
         from tui.screens.pick import PickScreen

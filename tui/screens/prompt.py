@@ -119,7 +119,7 @@ class PromptScreen(ModalScreen[str | None], inherit_bindings=False):
         self.dismiss(None)
 
     def _help(self) -> str:
-        return _("What it should sound like, in English. ↑ brings earlier prompts and your captions.")
+        return _("In English or Chinese. ↑ brings earlier prompts and captions of your music.")
 
     def _line(self, one: Suggestion, width: int) -> Content:
         return Content.assemble(

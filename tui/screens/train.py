@@ -157,9 +157,13 @@ class TrainScreen(RunPage):
 
     @on(RunFollowed)
     def _followed(self, event: RunFollowed) -> None:
-        if event.view.run.id == self._run:
-            self._view = event.view
-            self._paint_run()
+        if event.view.run.id != self._run:
+            return
+        before, self._view = self._view, event.view
+        if before is not None and len(event.view.samples) > len(before.samples):
+            key = self.app.keys.name("train.look_3")
+            self.app.say(_("New samples; {key} shows them.").format(key=key))
+        self._paint_run()
 
     @on(Form.Changed)
     def _changed(self, event: Form.Changed) -> None:
@@ -221,14 +225,21 @@ class TrainScreen(RunPage):
         self.query_one("#train-help", Static).update(Content.styled(words, "$dim"), layout=False)
 
     def _notes(self) -> None:
-        lines = [
-            Content.styled(sentence, style)
-            for style, sentence in training_form.estimate(self.values, self.app.snapshot)
-        ]
+        lines = []
+        if self._ahead is None:  # which knows better
+            lines = [
+                Content.styled(sentence, style)
+                for style, sentence in training_form.estimate(self.values, self.app.snapshot)
+            ]
         model = next((one for one in self._models if one.name == self.values["model"]), None)
         if model is not None:
             lines += [Content(visible(model.detail)), Content.styled(visible(model.licence), "$dim")]
-        lines += [Content(""), *self._preflight(), Content("")]
+        lines = (
+            [*self._preflight(), Content(""), *lines]
+            if self._ahead
+            else [*lines, Content(""), *self._preflight()]
+        )
+        lines.append(Content(""))
         start = _("starts it; it goes on when you leave.")
         lines.append(
             Content.assemble((self.app.keys.name("train.start") + " ", "bold $footer-key-foreground"), start)
