@@ -44,6 +44,7 @@ class InterfaceSettings(_Section, frozen=True):
     language: Literal["auto", "en", "zh_TW"] = "auto"
     theme: str = "musichelper"
     keys: dict[str, str] = {}
+    autoplay: bool = False
 
 
 class IntakeSettings(_Section, frozen=True):
@@ -138,6 +139,14 @@ class PlaybackSettings(_Section, frozen=True):
     port: int = 8765
 
 
+class NotifySettings(_Section, frozen=True):
+    """How the end of a run is told."""
+
+    bell: bool = True
+    desktop: bool = True
+    command: str = ""
+
+
 class Settings(_Section, frozen=True):
     """The whole configuration."""
 
@@ -149,6 +158,7 @@ class Settings(_Section, frozen=True):
     musicgen: MusicGenSettings = MusicGenSettings()
     generate: GenerateSettings = GenerateSettings()
     playback: PlaybackSettings = PlaybackSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 def config_path() -> Path:

@@ -20,12 +20,15 @@ from tui.engine import Engine
 from tui.feed import IntakeFeed
 from tui.following import RunFollower
 from tui.listening import Listening
+from tui.reasons import Reasons
 from tui.snapshot import SnapshotReader
 
 if TYPE_CHECKING:
     from textual.app import App
     from textual.message import Message
 
+    from assistant.label.queue import Order
+    from assistant.label.views import View
 
 Job = Callable[[Library], "Message | None"]
 
@@ -48,6 +51,7 @@ class Bridge:
         self.engine = Engine(app, root, settings)
         self.listening = Listening(app, settings.playback)
         self._snapshots = SnapshotReader()
+        self._reasons = Reasons()
         self._follower: RunFollower | None = None
         self._busy: set[str] = set()
         self._lock = threading.Lock()
@@ -57,6 +61,7 @@ class Bridge:
         self.feed.stop()
         self.engine.close()
         self.listening.close()
+        self._reasons.close()
 
     # Reading
 
@@ -90,16 +95,68 @@ class Bridge:
 
         self._start(asker, "retry", job, drop=True)
 
-    def read_queue(self, asker: MessagePump, order: str) -> None:
-        """Answers with `QueueRead`."""
+    def read_queue(self, asker: MessagePump, view: View | None, order: str) -> None:
+        """Answers with `QueueRead`. Without a view: where the last session was left, and from there on."""
+
+        def job(library: Library) -> Message:
+            from assistant.label.place import Place, read_place
+            from assistant.label.queue import ORDERS
+            from assistant.label.views import VIEWS, view_queue
+
+            place = Place(view or "waiting", order) if view else read_place(library)
+            wanted: View = next((name for name in VIEWS if name == place.view), "waiting")
+            how: Order = next((name for name in ORDERS if name == place.order), "margin")
+            items = view_queue(library, wanted, how)
+            return messages.QueueRead(items, library.genres(), wanted, how, place.track)
+
+        self._start(asker, "queue", job, drop=True)
+
+    def keep_place(self, asker: MessagePump, view: View, order: str, track: int | None) -> None:
+        """Remember where the person is in a queue."""
+
+        def job(library: Library) -> None:
+            from assistant.label.place import Place, write_place
+
+            write_place(library, Place(view, order, track))
+
+        self._start(asker, "place", job, drop=True)
+
+    def read_views(self, asker: MessagePump) -> None:
+        """Answers with `ViewsRead`."""
 
         def job(library: Library) -> Message:
             from assistant.label.queue import review_queue
+            from assistant.label.views import review_state
 
-            items = review_queue(library, order=order)  # type: ignore[arg-type]  # a word of the table
-            return messages.QueueRead(items, library.genres())
+            waiting, _proposed = library.ledger.waiting_counts(library.unlabelled)
+            settled, state = len(review_queue(library, settled=True)), review_state(library)
+            counts: dict[View, int] = {
+                "waiting": waiting,
+                "settled": settled,
+                "contradicted": state.found if state else 0,
+            }
+            return messages.ViewsRead(counts, state.made if state else None)
 
-        self._start(asker, "queue", job, drop=True)
+        self._start(asker, "views", job, drop=True)
+
+    def find_contradicted(self, asker: MessagePump) -> None:
+        """Answers with `ReviewMoved` on the way and with `ReviewDone`; takes from seconds to minutes."""
+
+        def job(library: Library) -> Message:
+            from assistant.label.views import find_contradicted
+
+            def heed(event: dict[str, Any]) -> None:
+                if event.get("total"):
+                    moved = messages.ReviewMoved(int(event.get("done") or 0), int(event["total"]))
+                    asker.post_message(moved)
+
+            return messages.ReviewDone(find_contradicted(library, heed))
+
+        self._start(asker, "review", job, drop=True)
+
+    def read_why(self, asker: MessagePump, track_id: int) -> None:
+        """Answers with `WhyRead`."""
+        self._start(asker, "why", lambda library: self._reasons.read(library, track_id))
 
     def read_proposals(self, asker: MessagePump) -> None:
         """Answers with `ProposalsRead`."""
@@ -165,6 +222,16 @@ class Bridge:
 
     # The library and its labels
 
+    def look_at_machine(self, asker: MessagePump) -> None:
+        """Answers with `MachineSeen`; needs no library."""
+
+        def job(_library: Library) -> Message:
+            from assistant.doctor import checks
+
+            return messages.MachineSeen(checks(None, self.settings))
+
+        self._start(asker, "machine", job, drop=True)
+
     def make_library(self, asker: MessagePump, root: Path) -> None:
         """Answers with `LibraryMade`."""
 
@@ -176,12 +243,36 @@ class Bridge:
 
         self._start(asker, "make", job)
 
-    def decide(self, asker: MessagePump, track_id: int, action: str, genre: str | None = None) -> None:
+    def edit_caption(self, asker: MessagePump, track_id: int, text: str) -> None:
+        """Answers with `CaptionSaved`; an empty text brings back the caption that was made."""
+
+        def job(library: Library) -> Message | None:
+            from assistant.caption.files import edit_caption
+
+            track = library.ledger.track(track_id)
+            if track is None:
+                return None
+            return messages.CaptionSaved(track_id, edit_caption(library, track, text))
+
+        self._start(asker, "caption", job)
+
+    def decide(
+        self,
+        asker: MessagePump,
+        track_id: int,
+        action: str,
+        genre: str | None = None,
+        *,
+        new_genre: bool = False,
+    ) -> None:
         """Answers with `Decided`. `action` is label, skip, flag or reject."""
 
         def job(library: Library) -> Message:
             from assistant.label.decisions import Labeller
+            from assistant.label.genres import make_genre
 
+            if new_genre and genre is not None:
+                make_genre(library, genre)
             labeller = Labeller(library)
             if action == "label":
                 labeller.label(track_id, genre or "")

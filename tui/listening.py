@@ -40,6 +40,10 @@ class Listening:
         """
         self._start(partial(self._toggle, path, start))
 
+    def play(self, path: Path, start: float = 0.0) -> None:
+        """Play a file from a place on, in place of what is playing."""
+        self._start(partial(self._play, path, start))
+
     def stop(self) -> None:
         """Be silent."""
         if self._player is not None:
@@ -103,9 +107,14 @@ class Listening:
         if self._player.playing() == path:
             self._player.stop()
         else:
-            self._player.play(path, start)
-            if not self._player.heard:
-                self._tell()
+            self._play(path, start)
+
+    def _play(self, path: Path, start: float) -> None:
+        self._choose()
+        assert self._player is not None
+        self._player.play(path, start)
+        if not self._player.heard:
+            self._tell()
 
     def _stop(self) -> None:
         if self._player is not None:

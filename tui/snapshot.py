@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,8 @@ class Snapshot:
     """Version, held-out accuracy by track, chance."""
     kept: tuple[int, int] = (0, 0)
     """Proposals that the person kept, of those decided on."""
+    labelled_today: int = 0
+    """Labels that the person gave since midnight."""
     clips: int = 0
     own_models: int = 0
     gpus: tuple[Gpu, ...] = ()
@@ -117,20 +120,23 @@ class SnapshotReader:
             runs=tuple(list_runs(library)),
             classifier=(report.version, report.accuracy, report.chance) if report else None,
             kept=library.ledger.kept_proposals(),
+            labelled_today=library.ledger.labelled_since(_midnight()),
             clips=library.ledger.count("clips"),
             own_models=_own_models(library),
             gpus=tuple(gpus()),
         )
 
     def _waiting(self, library: Library) -> tuple[int, int]:
-        from assistant.label.queue import review_queue
-
         signature = _signature(library.paths.ledger)
         if signature != self._signature:
-            items = review_queue(library)
-            self._queue = (len(items), sum(item.proposal is not None for item in items))
+            self._queue = library.ledger.waiting_counts(library.unlabelled)
             self._signature = signature
         return self._queue
+
+
+def _midnight() -> float:
+    now = time.localtime()
+    return time.mktime((*now[:3], 0, 0, 0, *now[6:]))
 
 
 def _signature(path: Path) -> tuple[tuple[int, int], ...]:

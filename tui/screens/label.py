@@ -13,12 +13,30 @@ from textual.content import Content
 from textual.widgets import Static
 
 from assistant.i18n import _, ngettext
+from assistant.label.genres import genre_problem
+from assistant.label.queue import ORDERS
+from assistant.label.views import view_name
 from tui.label_lines import LabelLines
-from tui.labelling import ORDERS, LabelSession
-from tui.messages import Accepted, Decided, DetailsRead, Failed, ProposalsRead, QueueRead, Undone
+from tui.label_sound import LabelSound
+from tui.labelling import LabelSession
+from tui.messages import (
+    Accepted,
+    CaptionSaved,
+    Decided,
+    DetailsRead,
+    Failed,
+    ProposalsRead,
+    QueueRead,
+    ReviewDone,
+    ReviewMoved,
+    Undone,
+    ViewsRead,
+    WhyRead,
+)
 from tui.screens.page import Page, page_bindings
-from tui.text import visible
+from tui.text import ago, visible
 from tui.vocabulary import status
+from tui.widgets.caption_edit import CaptionEdit
 from tui.widgets.drawn import Drawn
 from tui.widgets.form import Option
 from tui.widgets.rows import RowList
@@ -26,6 +44,7 @@ from tui.widgets.waveform import Waveform
 
 if TYPE_CHECKING:
     from assistant.label.queue import QueueItem
+    from assistant.label.views import View
     from tui.snapshot import Snapshot
 
 GUARD_SECONDS = 0.15
@@ -34,6 +53,8 @@ GUARDED = {"label.accept", "label.genre", "label.skip", "label.flag", "label.rej
 PREFETCHED = 3
 DETAILS_KEPT = 64
 PEAKS_WIDTH = 240
+SEARCH = "search"
+"""In the choice of queues: look for contradicted labels now."""
 
 
 class LabelScreen(Page):
@@ -51,6 +72,9 @@ class LabelScreen(Page):
         self._painted: float | None = None
         self._paintings = 0
         self.lines = LabelLines(self.session, self.app.keys, self.app.settings.library.unlabelled)
+        self._sound: LabelSound | None = None
+        self._kept_place: tuple[View, str, int | None] | None = None
+        self._edited = 0
         self._details: OrderedDict[int, DetailsRead] = OrderedDict()
         self._asked: set[int] = set()
         self._wanted: int | None = None
@@ -76,8 +100,11 @@ class LabelScreen(Page):
                 yield Drawn(self.lines.name, id="label-name")
                 yield Drawn(self.lines.facts, id="label-facts")
                 yield Waveform(id="label-wave")
+                yield Drawn(self.lines.segments, id="label-segments")
                 yield Drawn(self.lines.proposals, id="label-proposals")
                 yield Static(id="label-caption")
+                yield CaptionEdit(id="label-edit")
+                yield Drawn(self.lines.reasons, id="label-why")
                 yield Drawn(self.lines.digits, id="label-digits")
                 yield Drawn(self.lines.words, id="label-word")
 
@@ -86,26 +113,40 @@ class LabelScreen(Page):
             self._paint()
 
     def arrive(self) -> None:
-        self.bridge.read_queue(self, self.session.order)
+        self._read(self.session.view if self.lines.read else None)
 
     def poll(self) -> None:
+        self._show_sound()
         item = self.session.current
-        details = self._details.get(item.track.id) if item else None
-        wave = self.query_one(Waveform)
-        playing = self.bridge.listening.playing()
-        if item and details and playing is not None and playing == details.playable and item.track.duration:
-            wave.share = min(1.0, self.bridge.listening.position() / item.track.duration)
-        elif wave.share:
-            wave.share = 0.0
+        place = (self.session.view, self.session.order, item.track.id if item else None)
+        if self.lines.read and place != self._kept_place:
+            self._kept_place = place
+            self.bridge.keep_place(self, *place)
+
+    @property
+    def sound(self) -> LabelSound:
+        """What is heard here."""
+        if self._sound is None:
+            self._sound = LabelSound(self.bridge.listening, self.bridge.root)
+        return self._sound
+
+    @property
+    def editing(self) -> bool:
+        """Whether the keys are text now."""
+        return isinstance(self.focused, CaptionEdit)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a caption is written, keys that its line leaves over do nothing."""
+        return not self.editing
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self._count_new()
-        self.lines.kept = snapshot.kept
+        self.lines.kept, self.lines.today = snapshot.kept, snapshot.labelled_today
         version = snapshot.classifier[0] if snapshot.classifier else None
         learned, self._version = self._version not in (None, version), version
         self._rescore = self._rescore or learned
         if learned or (self.lines.new and self.session.current is None):
-            self.bridge.read_queue(self, self.session.order)
+            self._read(self.session.view)
         if snapshot.proposed > self._proposed:
             self.bridge.read_proposals(self)
         self._proposed = snapshot.proposed
@@ -115,7 +156,7 @@ class LabelScreen(Page):
 
     def on_key(self, event: events.Key) -> None:
         """Keys that decide are taken here, in the order they were pressed, and only for what was seen."""
-        action = self.app.keys.action_for("label", event.key)
+        action = None if self.editing else self.app.keys.action_for("label", event.key)
         if action is None or not (action.id in GUARDED or action.id.startswith("label.genre_")):
             return
         event.stop()
@@ -141,6 +182,7 @@ class LabelScreen(Page):
         if top:
             self.lines.choice = (self.lines.choice + lines) % len(top)
             self.query_one("#label-proposals").refresh()
+            self.query_one("#label-segments").refresh()
 
     def action_digit(self, place: int) -> None:
         if place < len(self.session.genres):
@@ -159,12 +201,22 @@ class LabelScreen(Page):
         ]
         track = item.track.id
 
-        def take(genre: str | None) -> None:
+        def new(text: str) -> Option | None:
+            known = text.casefold() in (name.casefold() for name in self.session.genres)
+            if known or genre_problem(self.app.settings.library.unlabelled, text):
+                return None
+            return Option((text,), _("New genre: {name}").format(name=text))
+
+        def take(genre: str | tuple[str] | None) -> None:
             here = self.session.current
-            if genre is not None and here is not None and here.track.id == track:
+            if genre is None or here is None or here.track.id != track:
+                return
+            if isinstance(genre, tuple):
+                self._decide("label", genre[0], new_genre=True)
+            else:
                 self._decide("label", genre)
 
-        self.app.push_screen(PickScreen(_("Which genre?"), options), take)
+        self.app.push_screen(PickScreen(_("Which genre?"), options, new=new), take)
 
     def action_skip(self) -> None:
         self._decide("skip")
@@ -186,23 +238,33 @@ class LabelScreen(Page):
         self._paint()
 
     def action_play(self) -> None:
-        item = self.session.current
-        if item is not None:
-            path = item.track.wav or item.track.path
-            self.bridge.listening.toggle(self.bridge.root / path)
+        if self.session.current is not None:
+            self.sound.toggle(self.session.current)
+            self._show_sound()
+
+    def action_seek(self, steps: int) -> None:
+        if self.session.current is not None:
+            self.sound.seek(self.session.current, steps)
+            self._show_sound()
+
+    def action_autoplay(self) -> None:
+        wanted = not self.app.settings.interface.autoplay
+        self.app.change_interface(autoplay=wanted)
+        self._say(_("Each track plays as it comes.") if wanted else _("Tracks play when you ask."))
 
     def action_order(self) -> None:
         place = (ORDERS.index(self.session.order) + 1) % len(ORDERS)
-        self.session.restart(ORDERS[place])
-        self._painted = None
-        self.bridge.read_queue(self, self.session.order)
+        self._begin(self.session.view, ORDERS[place])
 
     def action_reload(self) -> None:
-        self.bridge.read_queue(self, self.session.order)
+        self._read(self.session.view)
 
     def action_accept_all(self) -> None:
         from tui.screens.accept import AcceptScreen
 
+        if self.session.view != "waiting":
+            self._say(_("Only what waits for a genre can be accepted at once."))
+            return
         names = {item.track.id: item.track.path.name for item in self.session.items}
 
         def take(probability: float | None) -> None:
@@ -212,41 +274,101 @@ class LabelScreen(Page):
 
         self.app.push_screen(AcceptScreen(names), take)
 
-    def _decide(self, action: str, genre: str | None = None) -> None:
+    def action_caption(self) -> None:
+        item = self.session.current
+        details = self._details.get(item.track.id) if item else None
+        if item is None or details is None:
+            return
+        if item.track.caption is None:
+            self._say(_("A caption can be written when the track is ready."))
+            return
+        self._edited = item.track.id
+        self.add_class("-editing")
+        self.query_one(CaptionEdit).edit(details.caption)
+
+    @on(CaptionEdit.Done)
+    def _caption_written(self, event: CaptionEdit.Done) -> None:
+        self.remove_class("-editing")
+        if event.text is not None:
+            self.bridge.edit_caption(self, self._edited, event.text)
+
+    def action_why(self) -> None:
+        self.toggle_class("-why")
+        self._fetch()
+
+    def action_view(self) -> None:
+        self.bridge.read_views(self)
+
+    @on(ViewsRead)
+    def _views_read(self, event: ViewsRead) -> None:
+        from tui.screens.pick import PickScreen
+
+        searched = _("never looked for") if event.searched is None else ago(event.searched, time.time())
+        options = [
+            Option(view, view_name(view), str(count) if count or view != "contradicted" else searched)
+            for view, count in event.counts.items()
+        ]
+        options.append(Option(SEARCH, _("look for labels the sound contradicts"), _("takes a while")))
+        self.app.push_screen(
+            PickScreen(_("What to go through?"), options, self.session.view), self._go_through
+        )
+
+    def _go_through(self, chosen: View | None) -> None:
+        if chosen == SEARCH:
+            self._say(_("Listening to all labelled tracks…"))
+            self.bridge.find_contradicted(self)
+        elif chosen is not None:
+            self._begin(chosen, self.session.order)
+
+    def _begin(self, view: View, order: str) -> None:
+        """Go through a queue from its beginning."""
+        self.session.restart(order, view)
+        self._painted = None
+        self._read(view)
+
+    def _read(self, view: View | None) -> None:
+        self.bridge.read_queue(self, view, self.session.order)
+
+    def _decide(self, action: str, genre: str | None = None, *, new_genre: bool = False) -> None:
         item = self.session.current
         if item is None or self.busy:
             return
         self.busy = True
-        self._stop_playing(item)
-        self.bridge.decide(self, item.track.id, action, genre)
+        self.sound.stop(item)
+        self.bridge.decide(self, item.track.id, action, genre, new_genre=new_genre)
 
     def _undo(self, *, again: bool) -> None:
         if not self.busy:
             self.busy = True
             self.bridge.undo(self, again=again)
 
-    def _stop_playing(self, item: QueueItem) -> None:
-        # Its file is about to move.
-        playing = self.bridge.listening.playing()
-        if playing is not None and playing == self.bridge.root / (item.track.wav or item.track.path):
-            self.bridge.listening.stop()
+    def _say(self, word: str) -> None:
+        self.lines.word = word
+        self.query_one("#label-word").refresh()
 
     # Answers
 
     @on(QueueRead)
     def _queue_read(self, event: QueueRead) -> None:
         first = self.app.settings.library.genres
+        if not self.lines.read:
+            self.session.restart(event.order, event.view)
+            self._wanted = event.track
+        elif (event.view, event.order) != (self.session.view, self.session.order):
+            self._read(self.session.view)  # asked for while this one was being read
+            return
         came = self.session.take(event.items, event.genres, first)
         if self._rescore and self.lines.read:
             self.session.rescore(event.items)
             self.lines.word = _("Learned from your decisions.")
         self._rescore = False
-        if came and self.lines.read:
+        if came and came < len(self.session.items) and self.lines.read:
             self.lines.word = ngettext("{count} new", "{count} new", came).format(count=came)
         self.lines.read = True
         if self._wanted is not None:
             self.session.go_to(self._wanted)
             self._wanted = None
+        self._count_new()
         self._paint()
 
     @on(ProposalsRead)
@@ -288,7 +410,7 @@ class LabelScreen(Page):
             if not self.session.take_back(event.tracks):
                 # Decided in an earlier session: it is in the queue again, but not in ours.
                 self._wanted = event.tracks[0]
-                self.bridge.read_queue(self, self.session.order)
+                self._read(self.session.view)
                 return
         self._paint()
 
@@ -313,6 +435,32 @@ class LabelScreen(Page):
         if self.session.current and self.session.current.track.id == event.track:
             self._paint_details()
 
+    @on(WhyRead)
+    def _why_read(self, event: WhyRead) -> None:
+        self.lines.why = event
+        for name in ("#label-segments", "#label-why"):
+            self.query_one(name).refresh()
+
+    @on(CaptionSaved)
+    def _caption_saved(self, event: CaptionSaved) -> None:
+        details = self._details.get(event.track)
+        if details is not None:
+            details.caption = event.caption
+        self._say(_("Caption saved."))
+        self._paint_details()
+
+    @on(ReviewMoved)
+    def _review_moved(self, event: ReviewMoved) -> None:
+        words = _("Listening to all labelled tracks… {share:.0%}")
+        self._say(words.format(share=event.done / event.total))
+
+    @on(ReviewDone)
+    def _review_done(self, event: ReviewDone) -> None:
+        if event.found:
+            self._begin("contradicted", self.session.order)
+        else:
+            self._say(_("No label is contradicted by its sound."))
+
     @on(Failed)
     def _failed(self, event: Failed) -> None:
         """The app shows it; here only the way is made free."""
@@ -336,6 +484,9 @@ class LabelScreen(Page):
         queue = self.query_one("#label-queue", RowList)
         queue.show(self.session.items)
         queue.mark(self.session.index)
+        self.query_one("#label-left").border_title = self.lines.title()
+        self.sound.arrive(self.session.current, autoplay=self.app.settings.interface.autoplay)
+        self.lines.playing, self.lines.cue = None, self.sound.cue
         self._paint_details()
         for drawn in self.query(Drawn):
             drawn.refresh()
@@ -361,10 +512,21 @@ class LabelScreen(Page):
             wave.show(details.peaks, visible(details.problem))
             caption.update(Content.styled(visible(details.caption), "$dim"), layout=False)
 
+    def _show_sound(self) -> None:
+        item = self.session.current
+        if item is None:
+            return
+        position = self.sound.position(item)
+        place = self.sound.cue if position is None else position
+        self.query_one(Waveform).share = min(1.0, place / (item.track.duration or 1.0))
+        if (self.lines.playing, self.lines.cue) != (position, self.sound.cue):
+            self.lines.playing, self.lines.cue = position, self.sound.cue
+            self.query_one("#label-facts").refresh()
+
     def _count_new(self) -> None:
         snapshot = self.app.snapshot
-        known = snapshot is not None and self.lines.read
-        self.lines.new = max(0, snapshot.to_label - len(self.session.open)) if snapshot and known else 0
+        known = snapshot is not None and self.lines.read and self.session.view == "waiting"
+        self.lines.new = max(0, snapshot.to_label - self.session.left) if snapshot and known else 0
 
     def _fetch(self) -> None:
         """Ask for what is shown now and next."""
@@ -372,3 +534,10 @@ class LabelScreen(Page):
             if item.track.id not in self._asked:
                 self._asked.add(item.track.id)
                 self.bridge.read_details(self, item.track.id, PEAKS_WIDTH)
+        here = self.session.current
+        if (
+            self.has_class("-why")
+            and here is not None
+            and (self.lines.why is None or self.lines.why.track != here.track.id)
+        ):
+            self.bridge.read_why(self, here.track.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -142,6 +143,22 @@ class Decisions(Database):
         row = self._database.execute(
             "SELECT coalesce(sum(genre_to = proposed), 0), count(*) FROM decisions WHERE state = 'done' "
             "AND action = 'label' AND decider = 'person' AND proposed IS NOT NULL"
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
+    def waiting_counts(self, unlabelled: str) -> tuple[int, int]:
+        """Ready tracks without a genre that are neither flagged nor rejected, and how many have a proposal.
+
+        Those are the tracks right in the root and below the folder `unlabelled`.
+        """
+        folder = os.fsencode(unlabelled) + b"/"
+        row = self._database.execute(
+            "SELECT count(*), count(proposals.track) FROM tracks LEFT JOIN proposals "
+            "ON proposals.track = tracks.id WHERE tracks.state = 'ready' "
+            "AND (path >= :first AND path < :after OR instr(path, x'2f') = 0) AND tracks.id NOT IN ("
+            "SELECT track FROM decisions WHERE action IN ('flag', 'reject') AND id IN ("
+            "SELECT max(id) FROM decisions WHERE state = 'done' AND action != 'rename' GROUP BY track))",
+            {"first": folder, "after": folder[:-1] + b"0"},  # "0" follows "/" in ASCII
         ).fetchone()
         return int(row[0]), int(row[1])
 
