@@ -15,6 +15,8 @@ from assistant.i18n import _, set_language
 # Textual reads these once, when it is imported. Animations cost bytes over SSH and tell nothing.
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
 
+SWITCH_SECONDS = 0.001
+
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the call, in the language in use."""
@@ -76,6 +78,8 @@ def run(root: Path | None, settings: Settings, config: Path | None) -> int:
 
     from tui.app import MusicHelperApp
 
+    # A key is not to wait for a thread that reads a long list.
+    sys.setswitchinterval(SWITCH_SECONDS)
     app = MusicHelperApp(root, settings, config_file=config or _named_config())
     guard = Guard(app)
 

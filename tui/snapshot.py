@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from assistant.library.library import Library
 
 if TYPE_CHECKING:
+    from assistant.library.ledger import Track
     from assistant.runs.gpu import Gpu
     from assistant.runs.record import RunRecord
 
 UNLABELLED_FOLDER = ""
+RECENT_SHOWN = 12
 WATCH_SHOWN = (
     "running", "pid", "backend", "watches", "watch_limit", "last_scan", "missed", "note", "hint",
 )  # fmt: skip
@@ -48,6 +50,8 @@ class Snapshot:
     """Proposals that the person kept, of those decided on."""
     labelled_today: int = 0
     """Labels that the person gave since midnight."""
+    recent: tuple[Track, ...] = ()
+    """What came in or failed last, the newest first."""
     clips: int = 0
     own_models: int = 0
     gpus: tuple[Gpu, ...] = ()
@@ -88,6 +92,7 @@ class SnapshotReader:
     def __init__(self) -> None:
         self._signature: tuple[tuple[int, int], ...] = ()
         self._queue = (0, 0)
+        self._recent: tuple[Track, ...] = ()
 
     def read(self, library: Library) -> Snapshot:
         """The library as it is now."""
@@ -107,7 +112,8 @@ class SnapshotReader:
                 total[0] += number
                 total[1] += seconds if state == "ready" else 0.0
         without = totals.pop(UNLABELLED_FOLDER)
-        to_label, proposed = self._waiting(library)
+        self._look_again(library)
+        to_label, proposed = self._queue
         report = current_version(library)
         return Snapshot(
             root=library.root,
@@ -121,17 +127,18 @@ class SnapshotReader:
             classifier=(report.version, report.accuracy, report.chance) if report else None,
             kept=library.ledger.kept_proposals(),
             labelled_today=library.ledger.labelled_since(_midnight()),
+            recent=self._recent,
             clips=library.ledger.count("clips"),
             own_models=_own_models(library),
             gpus=tuple(gpus()),
         )
 
-    def _waiting(self, library: Library) -> tuple[int, int]:
+    def _look_again(self, library: Library) -> None:
         signature = _signature(library.paths.ledger)
         if signature != self._signature:
             self._queue = library.ledger.waiting_counts(library.unlabelled)
+            self._recent = tuple(library.ledger.recent_tracks(limit=RECENT_SHOWN))
             self._signature = signature
-        return self._queue
 
 
 def _midnight() -> float:

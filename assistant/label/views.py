@@ -46,6 +46,7 @@ def find_contradicted(library: Library, on_event: Callable[[dict[str, Any]], Non
     from assistant.classify.review import suspicious_labels
 
     found = suspicious_labels(library, on_event)
+    library.paths.classifier.mkdir(parents=True, exist_ok=True)
     write_json(_path(library), {"made": time.time(), "found": [asdict(one) for one in found]})
     return len(contradicted(library))
 

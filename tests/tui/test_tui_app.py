@@ -66,10 +66,23 @@ async def test_help_lists_the_keys_of_the_page_first(opened: Opened) -> None:
         await pilot.press("f1")
         assert isinstance(pilot.app.screen, HelpScreen)
         shown = screen_text(pilot)
-        assert shown.index("Accept the marked proposal") < shown.index("Everywhere")
+        assert "Accept the marked proposal" in shown
         assert "1 … 0" in shown
+        lines = [line.plain for line in pilot.app.screen._lines()]
+        assert lines.index("Label") < lines.index("Everywhere") < lines.index("Home")
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, Page)
+
+
+async def test_help_begins_with_the_field_that_has_the_focus(opened: Opened) -> None:
+    async with opened(mode="settings") as pilot:
+        await settle(pilot)
+        await pilot.press("down", "f1")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, HelpScreen)
+        lines = [line.plain for line in pilot.app.screen._lines()]
+        assert lines[0] == "Theme"
+        assert lines.index("In forms") < lines.index("Settings")
 
 
 async def test_the_palette_does_what_it_names(opened: Opened) -> None:
@@ -184,12 +197,12 @@ async def test_own_keys_work_and_are_shown(opened: Opened) -> None:
     settings = Settings()
     import msgspec
 
-    interface = msgspec.structs.replace(settings.interface, keys={"app.runs": "f9"})
+    interface = msgspec.structs.replace(settings.interface, keys={"app.runs": "f10"})
     async with opened(settings=msgspec.structs.replace(settings, interface=interface)) as pilot:
-        assert "F9 Runs" in screen_text(pilot)
+        assert "F10 Runs" in screen_text(pilot)
         await pilot.press("f7")
         assert pilot.app.current_mode == "home"
-        await pilot.press("f9")
+        await pilot.press("f10")
         assert pilot.app.current_mode == "runs"
 
 

@@ -77,7 +77,7 @@ class PickScreen(ModalScreen[Any], inherit_bindings=False):
 
     def _line(self, option: Option, width: int) -> Content:
         label = min(
-            max(len_cells(visible(item.label)) for item in self._options) + 2, max(12, width * 2 // 3)
+            max(len_cells(visible(item.label)) for item in self._rows.rows) + 2, max(12, width * 2 // 3)
         )
         mark = ""
         if self._several and option.value is not None:
