@@ -110,15 +110,28 @@ def measure(
             result.start = min(result.start, terminal.wait_for(words))
             if round_ < 2:
                 continue
-            terminal.settle(quiet=1.0, most=20.0)
+            rest(terminal)
             prepare(terminal)
-            terminal.settle(quiet=1.0, most=20.0)
+            rest(terminal)
             result.memory = terminal.memory()
             result.idle = terminal.listen(IDLE_SECONDS) / IDLE_SECONDS
             result.latencies = press(terminal, key, keys)
         finally:
             terminal.close()
+    say(result)
     return result
+
+
+def say(result: Result) -> None:
+    """Tell how far it is."""
+    worst = max(result.latencies, default=0.0)
+    words = f"{result.name}: {result.start:.2f} s, {result.idle:.0f} B/s, worst {worst:.3f} s"
+    print(time.strftime("%H:%M:%S"), words, file=sys.stderr, flush=True)
+
+
+def rest(terminal: Terminal) -> None:
+    """Wait until it has nothing more to draw; a blinking cursor never has."""
+    terminal.settle(quiet=0.7, most=5.0)
 
 
 def ours(folder: Path, tracks: int, keys: int) -> tuple[Result, Result, float]:
@@ -139,14 +152,19 @@ def ours(folder: Path, tracks: int, keys: int) -> tuple[Result, Result, float]:
         busy.start = terminal.wait_for("In the folder")
         terminal.wait_for("watching", 120.0)
         queue(terminal)
-        terminal.settle(quiet=1.0, most=20.0)
+        rest(terminal)
         for number in range(BUSY_FILES):
             write_tone(root / "jazz" / f"new {number}.wav", 300.0 + number, seconds=60.0)
-        began, before = time.monotonic(), terminal.bytes
         busy.latencies = press(terminal, b"n", keys)
         busy.memory = terminal.memory()
-        terminal.listen(2.0)
-        busy.idle = (terminal.bytes - before) / (time.monotonic() - began)
+        terminal.send(b"\x1bOR")  # F3: the intake, where most is drawn
+        rest(terminal)
+        for number in range(BUSY_FILES, 2 * BUSY_FILES):
+            write_tone(root / "jazz" / f"new {number}.wav", 300.0 + number, seconds=60.0)
+        busy.idle = terminal.listen(IDLE_SECONDS) / IDLE_SECONDS
+        terminal.send(b"\x1bOS")
+        rest(terminal)
+        say(busy)
         labels = label_by_script(terminal)
     finally:
         terminal.close()
@@ -185,12 +203,12 @@ def harlequin(program: str, folder: Path, tracks: int, keys: int) -> Result:
 
     def query(terminal: Terminal) -> None:
         terminal.send(f"select * from range({tracks})".encode())
-        terminal.settle(quiet=0.5, most=5.0)
+        terminal.settle(quiet=0.5, most=3.0)
         terminal.send(b"\n")
-        terminal.wait_for("Query Results", 60.0)
-        terminal.settle(quiet=1.0, most=20.0)
+        rest(terminal)
+        rest(terminal)
         terminal.send(b"\x1b[15~")  # F5: the results
-        terminal.settle(quiet=0.5, most=5.0)
+        terminal.settle(quiet=0.5, most=3.0)
 
     home = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config")}
     command = [program, "--no-download-tzdata", "--limit", str(tracks)]
@@ -203,7 +221,7 @@ def posting(program: str, folder: Path, keys: int) -> Result:
 
     def tree(terminal: Terminal) -> None:
         terminal.send(b"\t\t")
-        terminal.settle(quiet=0.5, most=5.0)
+        terminal.settle(quiet=0.5, most=3.0)
 
     return measure("posting", [program], "Collection", keys, prepare=tree, environment=home)
 

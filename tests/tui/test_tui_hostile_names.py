@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from assistant.library.library import Library
+from tests.tui.test_tui_label_screen import ready
 from tests.tui.tui_library import Opened, add_clip, add_run, add_track, propose, screen_text, settle
 from tui.actions import SCREENS
 from tui.text import visible
@@ -45,7 +46,7 @@ def hostile(music: Library) -> list[str]:
             propose(music, track, ("jazz", 0.3 + place / 400), (text[:20], 0.1))
         if place < 20:
             add_clip(music, f"clip {place}.wav", prompt=text)
-    (music.root / "[red]genre[/] 歌\x1b[31m").mkdir()
+    (music.root / "[red]genre[b] 歌\x1b[31m").mkdir()
     add_run(music, "[red]run[/]")
     music.close()
     return names
@@ -58,7 +59,7 @@ async def test_every_page_shows_every_name_as_text(
     async with opened(size=size) as pilot:
         app = pilot.app
         for page in SCREENS:
-            app.action_go(page)  # type: ignore[attr-defined]
+            app.action_go(page)
             await settle(pilot)
             steps = 30 if page in ("intake", "label", "generate") else 1
             for step in range(steps):
@@ -72,9 +73,10 @@ async def test_every_page_shows_every_name_as_text(
                 if step < steps - 1:
                     await pilot.press("pagedown")
             if page == "label":
+                await ready(pilot)
                 await pilot.press("slash")
                 await settle(pilot)
-                assert "[red]genre[/] 歌\\x1b[31m" in screen_text(pilot)
+                assert "[red]genre[b] 歌\\x1b[31m" in screen_text(pilot)
                 await pilot.press("escape")
             if page == "intake":
                 await pilot.press("home", "f", "enter")

@@ -97,7 +97,7 @@ async def test_autoplay_plays_what_comes_and_stops_what_moves(opened: Opened) ->
         assert player.heard == [("song b.wav", 0.0)]
         await press(pilot, "n", "t", "n")
         assert [heard for heard, _start in player.heard] == ["song b.wav", "song c.wav"]
-        assert pilot.app.settings.interface.autoplay is False  # type: ignore[attr-defined]
+        assert pilot.app.settings.interface.autoplay is False
 
 
 def with_captions(music: Library) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from assistant.config import Settings
 from assistant.i18n import set_language
@@ -35,7 +36,9 @@ def check(pilot: Pilot[None], size: tuple[int, int], language: str) -> None:
     lines = shown.splitlines()
     assert [cell_len(line) for line in lines] == [size[0]] * size[1]
     for prose in pilot.app.screen.query(Prose):
-        scrolls = any(parent.show_vertical_scrollbar for parent in prose.ancestors if parent.is_scrollable)
+        scrolls = any(
+            isinstance(parent, Widget) and parent.show_vertical_scrollbar for parent in prose.ancestors
+        )
         if prose.region and not scrolls and prose.id != "intake-reason":
             assert prose.get_content_height(prose.size, prose.size, prose.content_size.width) <= (
                 prose.content_size.height
@@ -54,7 +57,7 @@ async def test_each_page_and_dialog(
     settings = Settings()
     async with opened(size=size, settings=settings) as pilot:
         for page in SCREENS:
-            pilot.app.action_go(page)  # type: ignore[attr-defined]
+            pilot.app.action_go(page)
             await settle(pilot)
             await settle(pilot)
             check(pilot, size, language)
