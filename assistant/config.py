@@ -19,7 +19,7 @@ CONFIG_VARIABLE = "MUSICHELPER_CONFIG"
 
 CAPTION_FIELDS = (
     "subject", "genre", "mood", "pace", "tempo", "key", "meter", "instruments", "likely_instruments",
-    "likely_mood", "qualities", "title", "artist", "album",
+    "likely_mood", "qualities", "character", "title", "artist", "album",
 )  # fmt: skip
 """What a template of a caption may name."""
 

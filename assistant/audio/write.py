@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import soundfile
 
 from assistant.audio.loudness import LoudnessMeter
+from assistant.audio.open import create_sound, open_sound
 from assistant.errors import CallError, FileError
 from assistant.files import whole_file
 from assistant.i18n import _
@@ -46,9 +46,7 @@ def write_audio(
     samples = limited(samples, rate)
     with (
         whole_file(path) as temporary,
-        soundfile.SoundFile(
-            os.fsencode(temporary), "w", rate, len(samples), subtype, format=container
-        ) as file,
+        create_sound(temporary, rate, len(samples), subtype, container) as file,
     ):
         if comment:
             file.comment = comment
@@ -60,7 +58,7 @@ def write_audio(
 def read_comment(path: Path) -> str:
     """The comment that `write_audio` put into a file; empty where there is none."""
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with open_sound(path) as file:
             comment = file.comment
     except (soundfile.SoundFileError, OSError) as error:
         raise FileError(path, _("{path} cannot be read as audio.").format(path=path)) from error

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assistant.audio.mojibake import mend
 from assistant.audio.tags import clean
 from assistant.caption.captioner import BUILT_IN, Caption, write_words
 from assistant.caption.facts import Fact, fact, upgraded
@@ -59,11 +60,13 @@ def write_caption(
     becomes the caption where that is still ours. Raises `OSError` where the files cannot be written.
     """
     settings = settings or CaptionSettings()
+    genre = _readable(genre) if genre else None
     before = declaration(info)
     ours = write_words(known_of(origin, genre), settings)
     text, theirs = ours.text, _read_line(caption)
     edited = _edited_description(info, before, theirs)
-    kept = bool(theirs) and (foreign or not _is_ours(theirs, before))
+    # A crash between the two files leaves a caption of ours without its JSON.
+    kept = theirs not in ("", ours.text) and (foreign or not _is_ours(theirs, before))
     if kept:
         text = theirs
     elif edited:
@@ -85,6 +88,13 @@ def write_caption(
     }
     write_json(info, music_fields(origin, genre, description) | {MARK: mark})
     return Caption(text, ours.problem)
+
+
+def _readable(genre: str) -> str | None:
+    """A folder's name, which may be any bytes, as clean text; None where its encoding is not certain."""
+    text = mend(genre)
+    certain = not any("\udc80" <= character <= "\udcff" for character in text)
+    return clean(text) or None if certain else None
 
 
 def known_of(origin: Origin, genre: str | None) -> Known:

@@ -18,6 +18,7 @@ import numpy as np
 import soundfile
 
 from assistant.audio.decode import read_floats
+from assistant.audio.open import open_sound
 from assistant.classify.mfcc import COEFFICIENTS, HOP, MEL_BANDS, RATE, log_mel, mfcc
 from assistant.errors import FileError
 from assistant.files import whole_file
@@ -174,7 +175,7 @@ def _segments(path: Path, spec: FeatureSpec) -> Iterator[Samples]:
     """Mono segments at 22,050 Hz; of a long file no more than a block and a segment are in memory."""
     length = round(spec.segment_seconds * RATE)
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with open_sound(path) as file:
             duration = file.frames / file.samplerate
             if duration < spec.segment_seconds - 1e-3:
                 raise FileError(

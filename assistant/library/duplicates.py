@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,11 +81,10 @@ def listen_to_unknown(library: Library) -> Iterator[Track]:
 
 def fingerprint_of_wav(path: Path) -> bytes:
     """The fingerprint of a WAV of ours, of which only the excerpt in the middle is read."""
-    import soundfile
-
     from assistant.audio.measure import EXCERPT_SECONDS, Measurer
+    from assistant.audio.open import open_sound
 
-    with soundfile.SoundFile(os.fsencode(path)) as file:
+    with open_sound(path) as file:
         length = round(EXCERPT_SECONDS * file.samplerate)
         file.seek(max(0, round((file.frames - length) / 2)))
         measurer = Measurer(file.samplerate, file.channels, None)

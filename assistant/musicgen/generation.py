@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.audio.read import read_audio
+from assistant.audio.read import read_audio, seconds_of
 from assistant.audio.write import write_audio
 from assistant.errors import CallError, MusicHelperError
 from assistant.i18n import _
@@ -189,9 +189,7 @@ def _read(path: Path, rate: int, channels: int) -> NDArray[np.float32]:
 
 
 def _end_of(path: Path, rate: int, channels: int) -> NDArray[np.float32]:
-    import soundfile
-
-    length = soundfile.info(path).duration
+    length = seconds_of(path)
     samples, _rate = read_audio(path, rate=rate, start=max(0.0, length - KEPT_SECONDS))
     if samples.shape[1] < rate // 2:
         raise CallError(

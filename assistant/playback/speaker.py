@@ -71,8 +71,10 @@ def _other_blocks(path: Path, start: float) -> Iterator[Block]:
     import soundfile
     import soxr
 
+    from assistant.audio.open import open_sound
+
     try:
-        with soundfile.SoundFile(path) as file:
+        with open_sound(path) as file:
             source_rate, duration = file.samplerate, file.frames / file.samplerate
             rate = source_rate
             if rate not in RATES:

@@ -79,8 +79,8 @@ class Decisions(Database):
                 track.id,
                 track.content,
                 action,
-                genre_from,
-                genre_to,
+                _as_text(genre_from),
+                _as_text(genre_to),
                 moves_as_json(moves),
                 decider,
                 proposal.genre if proposal else None,
@@ -189,3 +189,8 @@ class Decisions(Database):
             (*states, step, step, -1 if limit is None else limit),
         )
         return [decision_of_row(row) for row in rows]
+
+
+def _as_text(genre: str | None) -> str | None:
+    r"""A genre folder's name as SQLite takes it: bytes that are no UTF-8 become `\xNN`."""
+    return None if genre is None else os.fsencode(genre).decode("utf-8", "backslashreplace")
