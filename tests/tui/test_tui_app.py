@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from assistant.config import Settings
 from assistant.errors import CallError
 from assistant.i18n import language, set_language
 from assistant.library.library import Library
-from tests.tui.tui_library import Opened, add_track, screen_text, settle, text_of, until
+from tests.tui.tui_library import Opened, add_run, add_track, screen_text, settle, text_of, until
 from tui.actions import SCREENS
 from tui.app import MusicHelperApp
 from tui.messages import Failed, QueueRead, SnapshotRead
+from tui.notices import notification
 from tui.screens.dialog import TextDialog
 from tui.screens.help import HelpScreen
 from tui.screens.page import Page
@@ -146,6 +148,33 @@ async def test_news_that_comes_while_the_app_is_left_is_not_shown(
             await close_all()
 
         monkeypatch.setattr(app, "_close_all", close_all_while_news_comes)
+
+
+async def test_a_run_that_ends_is_told_by_words_bell_and_notification(
+    opened: Opened, music: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assistant.runs.record import write_record
+
+    record = add_run(music, "jazz", state="queued")
+    folder = music.paths.runs / record.id
+    live = replace(record, state="running", host="elsewhere", heartbeat=time.time(), ended=None)
+    write_record(folder, live)
+    async with opened() as pilot:
+        app = pilot.app
+        await until(pilot, lambda: app.snapshot.live_runs)
+        told: list[str] = []
+        monkeypatch.setattr(app, "bell", lambda: told.append("bell"))
+        monkeypatch.setattr(app._driver, "write", told.append)
+        monkeypatch.delenv("TMUX", raising=False)
+        write_record(folder, replace(live, state="done", ended=time.time()))
+        await until(pilot, lambda: "bell" in told)
+        await until(pilot, lambda: "\x1b]9;The run jazz is done.\x07" in told)
+        await until(pilot, lambda: "The run jazz is done." in screen_text(pilot))
+
+
+def test_notifications_are_harmless_and_pass_through_tmux(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMUX", "/tmp/x,1,0")
+    assert notification("a\x07b\x1b") == "\x1bPtmux;\x1b\x1b]9;a\\x07b\\x1b\x07\x1b\\"
 
 
 async def test_names_of_files_are_never_markup(opened: Opened, music: Library) -> None:

@@ -96,9 +96,10 @@ class LabelScreen(LabelKeys):
         self._rescore = self._rescore or learned
         if learned or (self.lines.new and self.session.current is None):
             self.read_queue(self.session.view)
-        if snapshot.proposed > self._proposed:
-            self.bridge.read_proposals(self)
-        self._proposed = snapshot.proposed
+        if self.lines.read:
+            if snapshot.proposed > self._proposed:
+                self.bridge.read_proposals(self)
+            self._proposed = snapshot.proposed
         self.query_one("#label-word").refresh()
 
     # Answers
@@ -117,6 +118,8 @@ class LabelScreen(LabelKeys):
             self.session.rescore(event.items)
             self.lines.word = _("Learned from your decisions.")
         self._rescore = False
+        if event.view == "waiting":
+            self._proposed = sum(item.proposal is not None for item in event.items)
         if came and came < len(self.session.items) and self.lines.read:
             self.lines.word = ngettext("{count} new", "{count} new", came).format(count=came)
         self.lines.read = True
