@@ -26,6 +26,9 @@ CAPTION_FIELDS = (
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 
 
+_NEGATIVE = ("loudness", "true_peak")
+
+
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file; each field has its default here and its explanation in `config.toml`."""
 
@@ -129,14 +132,22 @@ class GenerateSettings(_Section, frozen=True):
     top_k: int = 250
     top_p: float = 0.0
     cfg: float = 3.0
-    loudness: float = -14.0
+    loudness: float | Literal["off"] = -14.0
+    true_peak: float = -1.0
+
+
+class EngineSettings(_Section, frozen=True):
+    """The process that generates."""
+
+    idle_minutes: float = 15.0
 
 
 class PlaybackSettings(_Section, frozen=True):
     """How clips and tracks reach the ears."""
 
-    player: Literal["auto", "device", "browser", "none"] = "auto"
+    player: Literal["auto", "device", "pulse", "browser", "command", "none"] = "auto"
     port: int = 8765
+    command: str = ""
 
 
 class NotifySettings(_Section, frozen=True):
@@ -157,6 +168,7 @@ class Settings(_Section, frozen=True):
     classifier: ClassifierSettings = ClassifierSettings()
     musicgen: MusicGenSettings = MusicGenSettings()
     generate: GenerateSettings = GenerateSettings()
+    engine: EngineSettings = EngineSettings()
     playback: PlaybackSettings = PlaybackSettings()
     notify: NotifySettings = NotifySettings()
 
@@ -255,7 +267,7 @@ def _check_ranges(settings: Settings, path: Path) -> None:
         values = getattr(settings, section.name)
         for field in msgspec.structs.fields(type(values)):
             value = getattr(values, field.name)
-            if isinstance(value, (int, float)) and value < 0 and field.name != "loudness":
+            if isinstance(value, (int, float)) and value < 0 and field.name not in _NEGATIVE:
                 raise CallError(
                     _("The configuration {path} has a negative value for {key}.").format(
                         path=path, key=f"{section.name}.{field.name}"

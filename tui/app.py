@@ -256,7 +256,13 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
     @on(PlayerReady)
     def _player_ready(self, event: PlayerReady) -> None:
         """Sound that needs the person's help is explained."""
-        if event.kind == "device":
+        from tui.screens.sound import SoundScreen
+
+        if isinstance(self.screen, SoundScreen):
+            self.screen.take(event)
+            return
+        if event.heard:
+            self.say(visible(event.sentence), seconds=6)
             return
         text = "\n\n".join(part for part in (event.command, event.link) if part)
         self.show_text(_("How you hear it"), text, hint=event.sentence, copy=event.command or event.link)
@@ -304,6 +310,12 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
             from tui.screens.help import HelpScreen, focused_of
 
             self.push_screen(HelpScreen(self.screen.SCOPE, focused_of(self.screen.focused)))
+
+    def action_sound(self) -> None:
+        from tui.screens.sound import SoundScreen
+
+        if self.bridge is not None and isinstance(self.screen, Page):
+            self.push_screen(SoundScreen())
 
     def action_leave(self) -> None:
         if self.bridge is None or not self.bridge.engine.busy:

@@ -17,6 +17,7 @@ from tui.following import RunFollower
 from tui.label_bridge import LabelBridge
 from tui.listening import Listening
 from tui.snapshot import SnapshotReader
+from tui.studio import Studio
 from tui.threads import explain as explain
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Bridge(LabelBridge):
         self._config_file = config_file
         self.engine = Engine(app, root, settings)
         self.listening = Listening(app, settings.playback)
+        self.studio = Studio(self._start, settings)
         self._snapshots = SnapshotReader()
         self._follower: RunFollower | None = None
 
@@ -48,6 +50,7 @@ class Bridge(LabelBridge):
         self.engine.close()
         self.listening.close()
         self.reasons.close()
+        self.studio.close()
 
     # Reading
 
@@ -104,9 +107,9 @@ class Bridge(LabelBridge):
         """Answers with `PeaksRead`."""
         self._start(asker, "details", lambda _lib: messages.PeaksRead(path, _peaks(path, width)[0]))
 
-    def read_clips(self, asker: MessagePump, limit: int) -> None:
-        """Answers with `ClipsRead`."""
-        self._start(asker, "clips", lambda lib: messages.ClipsRead(lib.ledger.clips(limit=limit)))
+    def read_clips(self, asker: MessagePump, limit: int, **chosen: Any) -> None:
+        """Answers with `ClipsRead`; `chosen` as in `Ledger.clips`."""
+        self._start(asker, "clips", lambda lib: messages.ClipsRead(lib.ledger.clips(limit=limit, **chosen)))
 
     def read_models(self, asker: MessagePump) -> None:
         """Answers with `ModelsRead`."""
@@ -118,13 +121,13 @@ class Bridge(LabelBridge):
 
         self._start(asker, "models", job, drop=True)
 
-    def follow(self, asker: MessagePump, run_id: str) -> None:
+    def follow(self, asker: MessagePump, run_id: str, log_lines: int = 0) -> None:
         """Answers with `RunFollowed`; asked again, it reads only what was added since."""
 
         def job(library: Library) -> Message:
             if self._follower is None or self._follower.run_id != run_id:
                 self._follower = RunFollower(run_id)
-            return messages.RunFollowed(self._follower.read(library))
+            return messages.RunFollowed(self._follower.read(library, log_lines=log_lines))
 
         self._start(asker, "follow", job, drop=True)
 

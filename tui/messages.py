@@ -291,6 +291,8 @@ class PlayerReady(News):
     """To run on the listener's own computer; may be empty."""
     link: str
     """To open in a browser; may be empty."""
+    heard: bool = True
+    """Whether it reaches the person as things are."""
 
 
 @dataclass

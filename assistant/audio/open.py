@@ -18,10 +18,12 @@ def open_sound(path: Path) -> soundfile.SoundFile:
     return _of_descriptor(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "r")
 
 
-def create_sound(path: Path, rate: int, channels: int, subtype: str, container: str) -> soundfile.SoundFile:
-    """A file to write to; one that exists is emptied. Raises as `open_sound`."""
+def create_sound(
+    path: Path, rate: int, channels: int, subtype: str, container: str, **more: Any
+) -> soundfile.SoundFile:
+    """A file to write to; one that exists is emptied. `more` is for libsndfile. Raises as `open_sound`."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-    return _of_descriptor(descriptor, "w", rate, channels, subtype, format=container)
+    return _of_descriptor(descriptor, "w", rate, channels, subtype, format=container, **more)
 
 
 def _of_descriptor(descriptor: int, *how: Any, **more: Any) -> soundfile.SoundFile:

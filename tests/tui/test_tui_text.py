@@ -74,18 +74,18 @@ def test_curves_are_thinned_by_means() -> None:
     assert len(thinned) == 10
     assert thinned[0] == (4.5, 9.0)
     assert thin(points[:5], 10) == points[:5]
-    assert _halve([(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]) == [(0.5, 2.0), (2.0, 5.0)]
+    assert _halve([(0.0, 1.0, 0.0), (1.0, 3.0, 9.0), (2.0, 5.0, 10.0)]) == [(0.5, 2.0, 4.5), (2.0, 5.0, 10.0)]
 
 
 def test_smoothing_starts_at_the_first_loss_and_forgets_steps_that_come_again() -> None:
     follower = RunFollower("x")
     for step, loss in ((1, 4.0), (2, 2.0), (3, float("nan")), (4, 2.0)):
         follower._heed({"event": "step", "step": step, "loss": loss, "time": float(step)})
-    assert [x for x, _y in follower._raw] == [1, 2, 4]
-    assert follower._smooth[0][1] == pytest.approx(4.0)
-    assert 2.0 < follower._smooth[-1][1] < 4.0
+    assert follower._loss.raw == [(1.0, 4.0, 0.0), (2.0, 2.0, 1.0), (4.0, 2.0, 3.0)]
+    assert follower._loss.smooth[0][1] == pytest.approx(4.0)
+    assert 2.0 < follower._loss.smooth[-1][1] < 4.0
     follower._heed({"event": "step", "step": 2, "loss": 3.0, "time": 9.0})
-    assert follower._raw == [(1.0, 4.0), (2.0, 3.0)]
+    assert follower._loss.raw == [(1.0, 4.0, 0.0), (2.0, 3.0, 8.0)]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from assistant.library.ledger.rows import (
     Proposal,
     Track,
     decision_of_row,
+    genre_to_column,
     moves_as_json,
     proposal_of_row,
 )
@@ -34,7 +35,7 @@ class Decisions(Database):
                     (
                         p.track,
                         p.version,
-                        p.genre,
+                        genre_to_column(p.genre),
                         p.probability,
                         json.dumps(p.top),
                         p.made,
@@ -83,7 +84,7 @@ class Decisions(Database):
                 _as_text(genre_to),
                 moves_as_json(moves),
                 decider,
-                proposal.genre if proposal else None,
+                _as_text(proposal.genre) if proposal else None,
                 proposal.probability if proposal else None,
                 self.next_step() if step is None else step,
                 time.time(),
