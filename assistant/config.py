@@ -47,6 +47,7 @@ class InterfaceSettings(_Section, frozen=True):
     language: Literal["auto", "en", "zh_TW"] = "auto"
     theme: str = "musichelper"
     keys: dict[str, str] = {}
+    autoplay: bool = False
 
 
 class IntakeSettings(_Section, frozen=True):
@@ -149,6 +150,14 @@ class PlaybackSettings(_Section, frozen=True):
     command: str = ""
 
 
+class NotifySettings(_Section, frozen=True):
+    """How the end of a run is told."""
+
+    bell: bool = True
+    desktop: bool = True
+    command: str = ""
+
+
 class Settings(_Section, frozen=True):
     """The whole configuration."""
 
@@ -161,6 +170,7 @@ class Settings(_Section, frozen=True):
     generate: GenerateSettings = GenerateSettings()
     engine: EngineSettings = EngineSettings()
     playback: PlaybackSettings = PlaybackSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 def config_path() -> Path:

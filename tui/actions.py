@@ -57,7 +57,7 @@ FORMS = ("train", "generate", "settings")
 WITH_SAMPLES = ("train", "runs")
 DIGITS = "1234567890"
 PALETTE_KEY = "ctrl+p"
-_ALONE = ("dialog", "confirm", "pick", "accept", "compare", "curves", "export", "sound")
+_ALONE = ("dialog", "confirm", "pick", "accept", "caption", "compare", "curves", "export", "sound")
 """Scopes of dialogs, where no other keys are live."""
 
 
@@ -180,28 +180,55 @@ ACTIONS: tuple[Action, ...] = (
         _("Undo"),
         _("Take the last decision back, again and again."),
     ),
-    Action("label.play", "play", ("space",), _("Play"), _("Play the track, or stop.")),
+    Action("label.play", "play", ("space",), _("Play"), _("Play the track from the mark on, or stop.")),
     Action(
         "label.skip",
         "skip",
-        ("s", "pagedown"),
+        ("s", "insert"),
         _("Skip"),
         _("Leave it for later: it comes again at the end."),
     ),
-    Action("label.flag", "flag", ("f", "insert"), _("Flag"), _("Mark it for another look.")),
+    Action("label.flag", "flag", ("f", "f9"), _("Flag"), _("Mark it for another look.")),
     Action(
-        "label.reject", "reject", ("x", "delete"), _("Reject"), _("None of the genres; it stays unlabelled.")
+        "label.reject",
+        "reject",
+        ("x", "delete"),
+        _("Not music"),
+        _("No music, or none of the genres; it stays unlabelled."),
     ),
     Action("label.redo", "redo", ("U", "end"), _("Redo"), _("Do again what was undone.")),
-    Action("label.next", "browse(1)", ("n", "right"), _("Next"), _("Look at the next one without deciding.")),
-    Action("label.previous", "browse(-1)", ("p", "left"), _("Previous"), _("Look at the one before.")),
+    Action("label.back", "seek(-1)", ("left",), _("Seek"), _("Five seconds back."), False, False),
+    Action("label.ahead", "seek(1)", ("right",), _("Seek"), _("Five seconds on."), True, False),
+    Action(
+        "label.next", "browse(1)", ("n", "pagedown"), _("Next"), _("Look at the next one without deciding.")
+    ),
+    Action("label.previous", "browse(-1)", ("p", "pageup"), _("Previous"), _("Look at the one before.")),
+    Action("label.caption", "caption", ("e",), _("Caption"), _("Write the caption yourself.")),
+    Action(
+        "label.why",
+        "why",
+        ("i",),
+        _("Why"),
+        _("What each part of the track sounds like, and the confirmed tracks that it resembles."),
+    ),
     Action(
         "label.all", "accept_all", ("A",), _("Accept all"), _("Accept all sure proposals, after a preview.")
     ),
     Action(
         "label.order", "order", ("o",), _("Order"), _("Closest first, surest first, newest first, by folder.")
     ),
+    Action(
+        "label.view",
+        "view",
+        ("v",),
+        _("Review"),
+        _("Go through flagged tracks, or labels that the sound contradicts."),
+    ),
+    Action("label.autoplay", "autoplay", ("t",), _("Autoplay"), _("Play each track as it comes, or do not.")),
     Action("label.reload", "reload", ("r",), _("New ones"), _("Take new files into the queue.")),
+    # While a caption is written, where letters are text
+    Action("caption.save", "save", ("enter",), _("Save"), _("Keep this caption."), True, False),
+    Action("caption.close", "close", ("escape",), _("Cancel"), _("Leave all as it was."), True, False),
     # Train
     Action("train.start", "start", ("s",), _("Start"), _("Start the fine-tune; it goes on without the app.")),
     Action("train.preset", "preset", ("p",), _("Preset"), _("Quick try, style of a genre, or all weights.")),

@@ -180,11 +180,7 @@ def rewrite_caption(library: Library, track: Track) -> str:
     """
     origin = read_origin(library.root / track.info) if track.info is not None else None
     if track.info is None or track.caption is None or track.wav is None or origin is None:
-        raise FileError(
-            library.root / track.path,
-            _("{path} has no caption yet.").format(path=display_name(track.path)),
-            _("Take it in first with `musichelper watch --once`."),
-        )
+        raise _uncaptioned(library, track)
     named = Origin(
         **vars(origin) | {"source": display_name(track.path.name), "wav": display_name(track.wav.name)}
     )
@@ -199,6 +195,52 @@ def rewrite_caption(library: Library, track: Track) -> str:
         settings=library.settings.caption,
         genre_source="person" if library.ledger.was_decided(track.id, genre) else "folder",
     ).text
+
+
+def edit_caption(library: Library, track: Track, text: str) -> str:
+    """Give a track the person's own caption, in the text file and as the description; gives the caption.
+
+    An empty text brings back the caption that is made from what is known. Raises `FileError` for a track
+    that has none of ours yet, and where a file cannot be written.
+    """
+    line = clean(text, longest=2000)
+    if track.caption is None:
+        raise _uncaptioned(library, track)
+    path = library.root / track.caption
+    try:
+        if line:
+            write_text(path, line + "\n")
+        else:
+            _forget_own_words(library, track)
+        return rewrite_caption(library, track)
+    except OSError as error:
+        raise FileError(
+            path,
+            _("The caption {path} cannot be written: {reason}.").format(
+                path=display_name(track.caption), reason=error.strerror
+            ),
+            _("Check the rights and the free space of its folder."),
+        ) from error
+
+
+def _forget_own_words(library: Library, track: Track) -> None:
+    """Let the next caption be ours again: no text, and no mark that the one there is the person's."""
+    assert track.caption is not None
+    (library.root / track.caption).unlink(missing_ok=True)
+    if track.info is not None and (mark := declaration(library.root / track.info)) is not None:
+        info = library.root / track.info
+        fields = json.loads(info.read_bytes())
+        fields["description"] = ""
+        fields[MARK] = mark | {"written": ""}
+        write_json(info, fields)
+
+
+def _uncaptioned(library: Library, track: Track) -> FileError:
+    return FileError(
+        library.root / track.path,
+        _("{path} has no caption yet.").format(path=display_name(track.path)),
+        _("Take it in first with `musichelper watch --once`."),
+    )
 
 
 def _read_line(caption: Path) -> str:

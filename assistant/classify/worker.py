@@ -118,24 +118,39 @@ _loaded: dict[str, tuple[Any, novelty.Novelty]] = {}
 
 def predict(request: Message, emit: Emit) -> Message:
     """What the version in `folder` hears in each of `sources`, or the error of each."""
-    folder = request["folder"]
-    description = read_description(Path(folder))
-    if description.features_version != FEATURES_VERSION:
-        raise MusicHelperError(
-            _("The classifier in use was trained on other features than this musichelper makes."),
-            _("Train it again with `musichelper classifier train`."),
-        )
-    spec = description.feature_spec
-    if folder not in _loaded:
-        _loaded.clear()
-        _loaded[folder] = _load(Path(folder) / WEIGHTS_NAME, description.model, len(description.genres), spec)
-    trained, strange = _loaded[folder]
+    folder = Path(request["folder"])
+    trained, strange, _spec = _version(folder)
+    description = read_description(folder)
     results: list[Message] = [{} for _source in request["sources"]]
     for index, features in _extract({**request, **description.feature_request}, emit):
         results[index] = (
             _failure(features) if isinstance(features, FileError) else _heard(trained, strange, features)
         )
     return {"results": results}
+
+
+def listen(request: Message, emit: Emit) -> Message:
+    """What the version in `folder` hears in each segment of one `source`: log-probabilities by segment."""
+    trained, _strange, spec = _version(Path(request["folder"]))
+    one = request["source"]
+    features = extract(Source(Path(one["path"]), one.get("content")), spec, Path(request["cache"]))
+    logs, _embedding = trained.hear(features)
+    return {"logs": np.asarray(logs, np.float64).tolist()}
+
+
+def _version(folder: Path) -> tuple[Any, novelty.Novelty, FeatureSpec]:
+    """A trained version, kept loaded."""
+    description = read_description(folder)
+    if description.features_version != FEATURES_VERSION:
+        raise MusicHelperError(
+            _("The classifier in use was trained on other features than this musichelper makes."),
+            _("Train it again with `musichelper classifier train`."),
+        )
+    spec, name = description.feature_spec, str(folder)
+    if name not in _loaded:
+        _loaded.clear()
+        _loaded[name] = _load(folder / WEIGHTS_NAME, description.model, len(description.genres), spec)
+    return *_loaded[name], spec
 
 
 def _train(request: Message, training: Segments, validation: Segments, emit: Emit) -> Any:
@@ -224,6 +239,7 @@ if __name__ == "__main__":
             "fingerprints": take_fingerprints,
             "fit": fit,
             "fit_leaky": fit_leaky,
+            "listen": listen,
             "predict": predict,
         }
     )

@@ -15,10 +15,11 @@ from types import FrameType
 from assistant.errors import MusicHelperError
 from assistant.i18n import LANGUAGE_VARIABLE, _, set_language
 from assistant.library.library import Library
-from assistant.runs.context import RecordKeeper, RunContext, RunStopped
+from assistant.runs.context import RecordKeeper, RunContext, RunStopped, read_settings
 from assistant.runs.events import EventLog
 from assistant.runs.kinds import load_job
 from assistant.runs.lock import ProcessLock, device_lock, device_wish, run_lock
+from assistant.runs.notify import run_command
 from assistant.runs.process import boot_id, host_name, process_start
 from assistant.runs.record import LOG_NAME, list_runs, load_record_as_written
 
@@ -86,7 +87,17 @@ def do_run(folder: Path) -> int:
             results=end.get("results") or {},
         )
         keeper.close()
+    _tell(folder)
     return 1 if end.get("state") == "failed" else 0
+
+
+def _tell(folder: Path) -> None:
+    """Run the person's command about the end; what goes wrong with it is for the log only."""
+    record = load_record_as_written(folder)
+    if record is not None:
+        problem = run_command(read_settings(folder).notify, record)
+        if problem:
+            print(problem, file=sys.stderr)
 
 
 def explain(error: BaseException, folder: Path) -> tuple[str, str]:

@@ -147,6 +147,22 @@ class Decisions(Database):
         ).fetchone()
         return int(row[0]), int(row[1])
 
+    def waiting_counts(self, unlabelled: str) -> tuple[int, int]:
+        """Ready tracks without a genre that are neither flagged nor rejected, and how many have a proposal.
+
+        Those are the tracks right in the root and below the folder `unlabelled`.
+        """
+        folder = os.fsencode(unlabelled) + b"/"
+        row = self._database.execute(
+            "SELECT count(*), count(proposals.track) FROM tracks LEFT JOIN proposals "
+            "ON proposals.track = tracks.id WHERE tracks.state = 'ready' "
+            "AND (path >= :first AND path < :after OR instr(path, x'2f') = 0) AND tracks.id NOT IN ("
+            "SELECT track FROM decisions WHERE action IN ('flag', 'reject') AND id IN ("
+            "SELECT max(id) FROM decisions WHERE state = 'done' AND action != 'rename' GROUP BY track))",
+            {"first": folder, "after": folder[:-1] + b"0"},  # "0" follows "/" in ASCII
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
     def labelled_since(self, moment: float) -> int:
         """The number of labels in force that the person gave after a Unix time."""
         return int(
