@@ -66,7 +66,7 @@ def make_clips(
     hashes = model_hashes(spec.model, library.paths)
     inputs = {"continue_from": continue_from, "melody": melody}
     clips = []
-    for batch in _batches(spec):
+    for batch in batches(spec, mixed=model.mixes_prompts):
         began = time.monotonic()
         with _explained(spec):
             sounds = _sounds(model, spec, batch, kept, tune, library, emit)
@@ -118,11 +118,14 @@ def _written(
     }
 
 
-def _batches(spec: GenerateSpec) -> Iterator[list[tuple[int, str]]]:
-    """Number and prompt of the clips, those that are decoded at once together."""
+def batches(spec: GenerateSpec, *, mixed: bool) -> Iterator[list[tuple[int, str]]]:
+    """Number and prompt of the clips, those that are decoded at once together; `mixed` lets those of
+    different prompts be."""
     clips = list(enumerate(spec.clips))
-    for first in range(0, len(clips), MOST_AT_ONCE):
-        yield clips[first : first + MOST_AT_ONCE]
+    together = len(clips) if mixed else spec.count
+    for begin in range(0, len(clips), together):
+        for first in range(begin, begin + together, MOST_AT_ONCE):
+            yield clips[first : min(first + MOST_AT_ONCE, begin + together)]
 
 
 def _sounds(

@@ -56,6 +56,17 @@ def test_a_wrong_request_for_clips_is_refused(values: dict[str, object]) -> None
         GenerateSpec.from_dict(values).check()
 
 
+def test_clips_are_decoded_together() -> None:
+    from assistant.musicgen.generation import batches
+
+    spec = GenerateSpec(prompts=("a", "b"), count=9)
+    numbers = [[number for number, _prompt in batch] for batch in batches(spec, mixed=True)]
+    assert numbers == [[*range(8)], [*range(8, 16)], [16, 17]]
+    apart = list(batches(spec, mixed=False))
+    assert [len(batch) for batch in apart] == [8, 1, 8, 1]
+    assert [{prompt for _number, prompt in batch} for batch in apart] == [{"a"}, {"a"}, {"b"}, {"b"}]
+
+
 @pytest.mark.parametrize(
     ("prompt", "words"),
     [

@@ -90,6 +90,12 @@ class Engine:
         """Whether a clip can have a melody."""
         return follows_melodies(self._lm)
 
+    @property
+    def mixes_prompts(self) -> bool:
+        """Whether clips of different prompts can be decoded together: not where the words come before the
+        music, at whose length the music begins."""
+        return not self._lm.fuser.fuse2cond["prepend"]
+
     def forget_packed(self) -> None:
         """Free what was packed of the language model, which is of no other use from then on."""
         self._lm.transformer = None
@@ -114,7 +120,7 @@ class Engine:
     ) -> Iterator[Tensor]:
         """New tokens `[clips, codebooks, frames]` as they are decided, in the order of the clips.
 
-        The clips of a model that hears its conditions before the music must have the same prompts.
+        Clips of different prompts go together where `mixes_prompts`.
         `on_steps` hears how many steps are done.
         """
         known: dict[tuple[str, int, int], Condition] = {}
