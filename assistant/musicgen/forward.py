@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
+from assistant.musicgen.attention import attend
 from assistant.musicgen.lora import Adapter, Adapters
 
 _positions: dict[tuple[int, int, float, torch.device], Tensor] = {}
@@ -93,7 +94,7 @@ def _layer(
         part if one is None else part + one(normed)
         for part, one in zip(packed.chunk(3, -1), extra, strict=True)
     )
-    heard = _attend(q, k, v, attention.num_heads, causal=True)
+    heard = attend(q, k, v, attention.num_heads, causal=True)
     x = x + layer.layer_scale_1(_linear(heard, attention.out_proj, adapter("self_attn.out_proj")))
     if layer.cross_attention is not None and cross is not None:
         attention = layer.cross_attention
@@ -105,7 +106,7 @@ def _layer(
             part = F.linear(source, weight, bias)
             one = adapter(f"cross_attention.{name}")
             parts.append(part if one is None else part + one(source))
-        heard = _attend(parts[0], parts[1], parts[2], attention.num_heads, words=words)
+        heard = attend(parts[0], parts[1], parts[2], attention.num_heads, words=words)
         x = x + layer.layer_scale_cross(
             _linear(heard, attention.out_proj, adapter("cross_attention.out_proj"))
         )
@@ -117,14 +118,6 @@ def _layer(
 def _linear(x: Tensor, module: Any, adapter: Adapter | None) -> Tensor:
     y = F.linear(x, module.weight, module.bias)
     return y if adapter is None else y + adapter(x)
-
-
-def _attend(
-    q: Tensor, k: Tensor, v: Tensor, heads: int, *, causal: bool = False, words: Tensor | None = None
-) -> Tensor:
-    q, k, v = (part.view(*part.shape[:2], heads, -1).transpose(1, 2) for part in (q, k, v))
-    heard = F.scaled_dot_product_attention(q, k, v, attn_mask=words, is_causal=causal)
-    return heard.transpose(1, 2).flatten(2)
 
 
 def _position_table(x: Tensor, transformer: Any) -> Tensor:

@@ -63,6 +63,8 @@ class Learner:
         torch.manual_seed(spec.seed)
         self.adapters = None
         if plan.method == "lora":
+            if self.device.type == "cuda":
+                lm.to(number)  # only the adapters need more digits; a CPU has the memory
             self.adapters = Adapters(
                 lm, rank=plan.rank, alpha=plan.alpha, targets=spec.targets, first_layer=spec.freeze_below
             )
