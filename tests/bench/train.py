@@ -8,10 +8,10 @@ itself, fed from its token cache, with AdamW and without its moving average; tra
 Trainer does in a step (forward with labels, backward, clipping, fused AdamW), with the text encoder frozen
 and no dropout; musicgen-dreamboothing's needs peft (`uv run --with peft python tests/bench/train.py`) and is
 left out without it. All have a T5-base; the peers encode the captions with it in each step, ours does it
-once for each caption. Sizes are Meta's; `tiny` is 256 wide with 6 layers, the size for a CPU. On a GPU all compute in half
-precision. On a CPU the peers' own default is float32, and ours is what the hardware has: the table has the
-peers with bfloat16 and ours with float32 too. CPU seconds
-tell more than the clock where the machine is shared.
+once for each caption. Sizes are Meta's; `tiny` is 256 wide with 6 layers, the size for a CPU. On a GPU all
+compute in half precision. On a CPU the peers' own default is float32, and ours is what the hardware has: the
+table has the peers with bfloat16 and ours with float32 too. CPU seconds tell more than the clock where the
+machine is shared.
 """
 
 from __future__ import annotations

@@ -61,9 +61,8 @@ def damage(path: Path, how: str) -> None:
         return
     if how == "flip":
         data[len(data) * 3 // 4] ^= 4
-    path.write_bytes(
-        {"cut": data[: len(data) // 2], "empty": b"", "other": os.urandom(len(data))}.get(how, data)
-    )
+    other = {"cut": data[: len(data) // 2], "empty": b"", "other": os.urandom(len(data))}
+    path.write_bytes(other.get(how, data))
 
 
 def damaged_checkpoints(folder: Path) -> list[Row]:
@@ -92,13 +91,13 @@ def damaged_checkpoints(folder: Path) -> list[Row]:
             continue
     return [
         [
-            "checkpoint damaged: cut, bit flipped, emptied, gone, overwritten",
+            "checkpoint damaged: " + ", ".join(HOWS),
             20,
             good,
             "the one before is taken",
         ],
         [
-            "control: one file of torch.save, damaged alike",
+            "control: one file of torch.save",
             20,
             0,
             f"{unnoticed} read as if whole, {20 - unnoticed} lost",
@@ -128,7 +127,7 @@ def kills_of_a_file_in_place(folder: Path, number: int) -> Row:
         "control: kill -9 while torch.save writes in place",
         number,
         good,
-        "the others can never be read again",
+        "the others cannot be read again",
     ]
 
 
@@ -175,11 +174,7 @@ def no_number(library: Any) -> Row:
     setattr(Learner, "_losses", real)  # noqa: B010
     finite = all(bool(value.isfinite().all()) for value in weights(library, "nan").values())
     back = [(event["from"], event["step"]) for event in of(events, "rollback")]
-    detail = (
-        f"went back from step {back[0][0]} to {back[0][1]} with other crops, said so, and ended"
-        if back
-        else ""
-    )
+    detail = f"went back from and to {back}, took other crops, said so, and ended"
     return ["a loss that is NaN in step 9", 1, int(finite and back == [(8, 6)]), detail]
 
 
@@ -195,7 +190,7 @@ def no_number_without_defence() -> Row:
         optimizer.zero_grad()
     lost = int((~weight.isfinite()).sum())
     return [
-        "control: NaN in step 9 of a loop with clipping alone",
+        "control: NaN in step 9, clipping alone",
         1,
         0,
         f"{lost} of 8 weights are NaN from then on",
