@@ -6,6 +6,7 @@ for causal attention, the position table once, no logits kept.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -49,6 +50,7 @@ def hidden_states(
     adapters: Adapters | None = None,
     mask: Tensor | None = None,
     recompute: bool = False,
+    sharded: bool = False,
 ) -> Tensor:
     """What goes into the heads `[batch, steps, dim]`, for tokens `[batch, codebooks, steps]`.
 
@@ -61,11 +63,13 @@ def hidden_states(
     x = x + _position_table(x, lm.transformer)
     words = None if mask is None or cross is None else mask[:, None, None, :]
     for number, layer in enumerate(lm.transformer.layers):
-        place = f"transformer.layers.{number}"
+        # A layer whose weights are shared out gathers them when it is called.
+        compute = layer if sharded else partial(compute_layer, layer)
+        inputs = (f"transformer.layers.{number}", adapters, x, cross, words)
         if recompute and torch.is_grad_enabled():
-            x = checkpoint(_layer, layer, place, adapters, x, cross, words, use_reentrant=False)
+            x = checkpoint(compute, *inputs, use_reentrant=False)
         else:
-            x = _layer(layer, place, adapters, x, cross, words)
+            x = compute(*inputs)
     if lm.out_norm is not None:
         x = lm.out_norm(x)
     states: Tensor = x[:, -read.shape[-1] :]
@@ -80,9 +84,11 @@ def head_deltas(lm: Any, adapters: Adapters | None) -> list[Tensor | None] | Non
     return [None if adapter is None else adapter.delta() for adapter in found]
 
 
-def _layer(
+def compute_layer(
     layer: Any, place: str, adapters: Adapters | None, x: Tensor, cross: Tensor | None, words: Tensor | None
 ) -> Tensor:
+    """One layer, of `[batch, steps, dim]`."""
+
     def adapter(name: str) -> Adapter | None:
         return None if adapters is None else adapters[f"{place}.{name}"]
 

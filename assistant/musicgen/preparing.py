@@ -169,7 +169,7 @@ def _examples(
     if path is not None and path.exists():
         rows = json.loads(path.read_text("utf-8"))
         return examples_from(rows["learnt"]), examples_from(rows["held_out"])
-    learnt, held = split(choose_examples(library, spec.genres), spec.seed)
+    learnt, held = split(choose_examples(library, spec), spec.seed)
     if path is not None:
         write_json(
             path,
