@@ -110,6 +110,7 @@ class MusicGenSettings(_Section, frozen=True):
     warmup_steps: int = 20
     weight_decay: float = 0.1
     gradient_clip: float = 1.0
+    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
     ema: float = 0.0
     condition_dropout: float = 0.3
     tags_share: float = 0.25

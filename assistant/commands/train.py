@@ -11,7 +11,7 @@ from assistant.commands.console import Context, duration_text
 from assistant.commands.options import Commands, add_command, add_group
 from assistant.commands.run_marks import add_mark_commands, marks_text
 from assistant.i18n import _, ngettext
-from assistant.musicgen.spec import METHODS, PRESETS, TARGETS, FinetuneSpec
+from assistant.musicgen.spec import METHODS, OPTIMIZERS, PRESETS, TARGETS, FinetuneSpec
 
 if TYPE_CHECKING:
     from assistant.runs.record import RunRecord
@@ -32,6 +32,8 @@ def add_commands(commands: Commands) -> None:
     start.add_argument("--genre", action="append", default=[], help=_("only this genre; may be repeated"))
     start.add_argument("--preset", choices=PRESETS, help=_("style, full (all weights) or quick (a try)"))
     start.add_argument("--method", choices=METHODS, help=_("what is trained: adapters (lora) or all weights"))
+    start.add_argument("--optimizer", choices=OPTIMIZERS, help=_("adamw8bit needs less memory for full"))
+    start.add_argument("--folder", help=_("only tracks below this folder of the library"))
     start.add_argument(
         "--target",
         action="append",
@@ -40,6 +42,9 @@ def add_commands(commands: Commands) -> None:
         help=_("what gets adapters; may be repeated"),
     )
     for name, kind, words in (
+        ("least-seconds", float, _("only tracks at least so long")),
+        ("most-seconds", float, _("only tracks at most so long")),
+        ("least-rating", float, _("only tracks with a `rating` of at least this in their JSON")),
         ("rank", int, _("rank of the adapters")),
         ("alpha", float, _("how much adapters count, beside the rank")),
         ("freeze-below", int, _("so many of the first layers stay as they are")),

@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.errors import CallError
@@ -76,6 +77,27 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     return torch.float32
+
+
+def choose_training_precision(name: str, device: torch.device) -> torch.dtype:
+    """As `choose_precision`, and bfloat16 for a CPU that multiplies it in hardware.
+
+    There the products take half the time; weights, gradients and moments stay in float32.
+    """
+    import torch
+
+    if name == "auto" and device.type == "cpu" and cpu_has_bfloat16():
+        return torch.bfloat16
+    return choose_precision(name, device)
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU has products of bfloat16 (AVX512-BF16 or AMX)."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:
+        return False
+    return any(f" {name} " in f" {flags.replace(chr(10), ' ')} " for name in ("avx512_bf16", "amx_bf16"))
 
 
 def choose_clip_precision(name: str, device: torch.device) -> str:

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
+from assistant.library.ledger import Track
 from assistant.library.library import Library
-from assistant.musicgen.texts import TextMix, Texts, draw, read_texts
+from assistant.musicgen.spec import FinetuneSpec
+from assistant.musicgen.texts import TextMix, Texts, draw, rating_of, read_texts
 from assistant.musicgen.tokens import TokenCache, tracks_with_audio
 
 HELD_OUT_SHARE = 0.1
@@ -55,8 +57,9 @@ class Batch:
         return Batch(self.tokens[rows], self.captions[rows])
 
 
-def choose_examples(library: Library, genres: tuple[str, ...]) -> list[Example]:
-    """The ready tracks of these genres, or of all genres; where nothing has a genre, every track."""
+def choose_examples(library: Library, spec: FinetuneSpec) -> list[Example]:
+    """The ready tracks that a fine-tune asks for; without genres those of all, and where nothing has a
+    genre, every track."""
     examples = [
         Example(
             content=track.content,
@@ -66,10 +69,20 @@ def choose_examples(library: Library, genres: tuple[str, ...]) -> list[Example]:
             artist=track.artist.strip().casefold(),
         )
         for track in tracks_with_audio(library)
+        if _wanted(library, track, spec)
     ]
-    if genres:
-        return [example for example in examples if example.genre in genres]
+    if spec.genres:
+        return [example for example in examples if example.genre in spec.genres]
     return [example for example in examples if example.genre] or examples
+
+
+def _wanted(library: Library, track: Track, spec: FinetuneSpec) -> bool:
+    seconds = track.duration or 0.0
+    if seconds < spec.least_seconds or (spec.most_seconds and seconds > spec.most_seconds):
+        return False
+    if spec.folder and not track.path.is_relative_to(spec.folder):
+        return False
+    return not spec.least_rating or rating_of(library.root, track.caption) >= spec.least_rating
 
 
 def nothing_to_learn() -> MusicHelperError:

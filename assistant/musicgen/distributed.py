@@ -53,6 +53,18 @@ class World:
             for tensor, part in zip(same, torch.split(flat, [one.numel() for one in same]), strict=True):
                 tensor.copy_(part.view_as(tensor))
 
+    def any(self, here: bool) -> bool:
+        """Whether it is so in some process."""
+        if self.size == 1:
+            return here
+        import torch
+        from torch import distributed
+
+        backend = distributed.get_backend()
+        flag = torch.tensor([float(here)], device="cuda" if backend == "nccl" else "cpu")
+        distributed.all_reduce(flag)
+        return bool(flag.item() > 0)
+
     def agree(self, word: str | None) -> str | None:
         """The first process's word, in all of them."""
         if self.size == 1:

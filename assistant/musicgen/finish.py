@@ -19,9 +19,21 @@ if TYPE_CHECKING:
 
 
 def export_finetuned(
-    spec: FinetuneSpec, library: Library, folder: Path, prepared: Prepared, progress: Progress, step: int
-) -> str:
-    """Write the model as it is now, the weights after `step`, and its card; returns its name."""
+    spec: FinetuneSpec,
+    library: Library,
+    folder: Path,
+    prepared: Prepared,
+    progress: Progress,
+    step: int,
+    leads: bool,
+) -> str | None:
+    """Write the model as it is now, the weights after `step`, and its card; returns its name.
+
+    Only the process that leads writes; the others must call where weights are shared out.
+    """
+    weights = prepared.learner.all_weights()
+    if not leads:
+        return None
     name = free_name(library.paths.models, spec.name, folder.name)
     target = library.paths.models / name
     card = _card(spec, library, folder, prepared, progress, step)
@@ -40,7 +52,7 @@ def export_finetuned(
     number = torch.float16 if source is None else torch.float32
     write_model(
         target,
-        lm_state={key: value.detach().to("cpu", number) for key, value in learner.lm.state_dict().items()},
+        lm_state={key: value.detach().to("cpu", number) for key, value in weights.items()},
         lm_config=OmegaConf.to_yaml(config),
         codec=codec_package(source, root),
         card=card,

@@ -6,6 +6,7 @@ for causal attention, the position table once, no logits kept.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
+from assistant.musicgen.attention import attend
 from assistant.musicgen.lora import Adapter, Adapters
 
 _positions: dict[tuple[int, int, float, torch.device], Tensor] = {}
@@ -52,6 +54,7 @@ def hidden_states(
     adapters: Adapters | None = None,
     mask: Tensor | None = None,
     recompute: bool = False,
+    sharded: bool = False,
 ) -> Tensor:
     """What goes into the heads `[batch, steps, dim]`, for tokens `[batch, codebooks, steps]`.
 
@@ -64,11 +67,13 @@ def hidden_states(
     x = x + _position_table(x, lm.transformer)
     words = None if mask is None or cross is None else mask[:, None, None, :]
     for number, layer in enumerate(lm.transformer.layers):
-        place = f"transformer.layers.{number}"
+        # A layer whose weights are shared out gathers them when it is called.
+        compute = layer if sharded else partial(compute_layer, layer)
+        inputs = (f"transformer.layers.{number}", adapters, x, cross, words)
         if recompute and torch.is_grad_enabled():
-            x = checkpoint(_layer, layer, place, adapters, x, cross, words, use_reentrant=False)
+            x = checkpoint(compute, *inputs, use_reentrant=False)
         else:
-            x = _layer(layer, place, adapters, x, cross, words)
+            x = compute(*inputs)
     if lm.out_norm is not None:
         x = lm.out_norm(x)
     states: Tensor = x[:, -read.shape[-1] :]
@@ -83,9 +88,11 @@ def head_deltas(lm: Any, adapters: Adapters | None) -> list[Tensor | None] | Non
     return [None if adapter is None else adapter.delta() for adapter in found]
 
 
-def _layer(
+def compute_layer(
     layer: Any, place: str, adapters: Adapters | None, x: Tensor, cross: Tensor | None, words: Tensor | None
 ) -> Tensor:
+    """One layer, of `[batch, steps, dim]`."""
+
     def adapter(name: str) -> Adapter | None:
         return None if adapters is None else adapters[f"{place}.{name}"]
 
@@ -97,7 +104,7 @@ def _layer(
         part if one is None else part + one(normed)
         for part, one in zip(packed.chunk(3, -1), extra, strict=True)
     )
-    heard = _attend(q, k, v, attention.num_heads, causal=True)
+    heard = attend(q, k, v, attention.num_heads, causal=True)
     x = x + layer.layer_scale_1(_linear(heard, attention.out_proj, adapter("self_attn.out_proj")))
     if layer.cross_attention is not None and cross is not None:
         attention = layer.cross_attention
@@ -109,7 +116,7 @@ def _layer(
             part = F.linear(source, weight, bias)
             one = adapter(f"cross_attention.{name}")
             parts.append(part if one is None else part + one(source))
-        heard = _attend(parts[0], parts[1], parts[2], attention.num_heads, words=words)
+        heard = attend(parts[0], parts[1], parts[2], attention.num_heads, words=words)
         x = x + layer.layer_scale_cross(
             _linear(heard, attention.out_proj, adapter("cross_attention.out_proj"))
         )
@@ -121,14 +128,6 @@ def _layer(
 def _linear(x: Tensor, module: Any, adapter: Adapter | None) -> Tensor:
     y = F.linear(x, module.weight, module.bias)
     return y if adapter is None else y + adapter(x)
-
-
-def _attend(
-    q: Tensor, k: Tensor, v: Tensor, heads: int, *, causal: bool = False, words: Tensor | None = None
-) -> Tensor:
-    q, k, v = (part.view(*part.shape[:2], heads, -1).transpose(1, 2) for part in (q, k, v))
-    heard = F.scaled_dot_product_attention(q, k, v, attn_mask=words, is_causal=causal)
-    return heard.transpose(1, 2).flatten(2)
 
 
 def _position_table(x: Tensor, transformer: Any) -> Tensor:

@@ -16,11 +16,19 @@ from torch import Tensor
 from assistant.musicgen.conditions import Conditions
 from assistant.musicgen.dataset import Batch
 from assistant.musicgen.distributed import World
-from assistant.musicgen.forward import head_deltas, hidden_states, require_known_shape
+from assistant.musicgen.forward import compute_layer, head_deltas, hidden_states, require_known_shape
 from assistant.musicgen.lora import Adapters, adaptable, fold
 from assistant.musicgen.loss import count_targets, delayed, delays_of, head_losses, scales_of
 from assistant.musicgen.optimizer import MovingAverage, make_optimizer
 from assistant.musicgen.plan import Plan
+from assistant.musicgen.sharding import (
+    clip_gradients,
+    gathered,
+    gathered_state,
+    is_shared_out,
+    shard_layers,
+    share_of,
+)
 from assistant.musicgen.spec import FinetuneSpec
 
 _OUTPUT_PROJECTION = "condition_provider.conditioners.description.output_proj."
@@ -63,11 +71,15 @@ class Learner:
         torch.manual_seed(spec.seed)
         self.adapters = None
         if plan.method == "lora":
+            if self.device.type == "cuda":
+                lm.to(number)  # only the adapters need more digits; a CPU has the memory
             self.adapters = Adapters(
                 lm, rank=plan.rank, alpha=plan.alpha, targets=spec.targets, first_layer=spec.freeze_below
             )
+        if plan.sharded:
+            shard_layers(lm, compute_layer)
         self.trained = choose_trained(lm, self.adapters, spec.freeze_below)
-        self.optimizer = make_optimizer(self.trained, spec.weight_decay)
+        self.optimizer = make_optimizer(self.trained, spec.weight_decay, spec.optimizer)
         self.average = MovingAverage(self.trained, spec.ema) if spec.ema else None
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=number == torch.float16)
 
@@ -75,7 +87,7 @@ class Learner:
         """Learn from the crops of a step, the part of this process of them, `micro` at a time.
 
         The loss, and so the update, is the same however the crops are divided. Raises
-        `torch.OutOfMemoryError` with the weights as they were.
+        `torch.OutOfMemoryError` with the weights as they were, in all processes if in one.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -84,14 +96,22 @@ class Learner:
         own = self._world.part_of(len(batch))
         sums = torch.zeros(self.lm.num_codebooks, device=self.device)
         try:
-            for rows in _pieces(own, self.micro):
-                loss, some = self._losses(batch.part(rows), scales)
-                self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-                sums += some
-            self._world.add_up([sums, *(one.grad for one in self.trained.values() if one.grad is not None)])
+            full = None
+            try:
+                for rows in _pieces(own, self.micro):
+                    loss, some = self._losses(batch.part(rows), scales)
+                    self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                    sums += some
+            except torch.OutOfMemoryError as error:
+                full = error
+            if self._world.any(full is not None):  # one alone would leave the others waiting
+                raise torch.OutOfMemoryError from full
+            gradients = [one.grad for one in self.trained.values() if one.grad is not None]
+            self._world.add_up([sums, *(one for one in gradients if not is_shared_out(one))])
             self.scaler.unscale_(self.optimizer)
             limit = self._spec.gradient_clip or math.inf
-            norm = float(torch.nn.utils.clip_grad_norm_(self.trained.values(), limit))
+            clip = clip_gradients if self._plan.sharded else torch.nn.utils.clip_grad_norm_
+            norm = float(clip(self.trained.values(), limit))
             losses = _told(sums, counts)
             # Half precision overflows now and then; its scaler then takes a smaller scale by itself.
             finite = math.isfinite(losses.mean) and (math.isfinite(norm) or self.scaler.is_enabled())
@@ -110,10 +130,13 @@ class Learner:
         counts = self._counts(batch)
         scales = scales_of(counts)
         sums = torch.zeros(self.lm.num_codebooks, device=self.device)
+        # With shared-out weights all must take part in each pass.
+        own = range(len(batch)) if self._plan.sharded else self._world.part_of(len(batch))
         with self.best_known():
-            for rows in _pieces(self._world.part_of(len(batch)), self.micro):
+            for rows in _pieces(own, self.micro):
                 sums += self._losses(batch.part(rows), scales)[1]
-        self._world.add_up([sums])
+        if not self._plan.sharded:
+            self._world.add_up([sums])
         return _told(sums, counts)
 
     def best_known(self) -> AbstractContextManager[None]:
@@ -138,6 +161,18 @@ class Learner:
                 for name, weight in kept.items():
                     places[name].copy_(weight)
 
+    def weights(self) -> dict[str, Tensor]:
+        """What is trained, whole; all processes must ask for it."""
+        return gathered(self.trained)
+
+    def all_weights(self) -> dict[str, Tensor]:
+        """The model's whole state; all processes must ask for it."""
+        return gathered(self.lm.state_dict())
+
+    def average_weights(self) -> dict[str, Tensor] | None:
+        """The average, whole, where there is one; all processes must ask for it."""
+        return None if self.average is None else gathered(self.average.values)
+
     def smaller(self) -> bool:
         """Halve the crops at once after an out of memory; False where it is one already."""
         if self.device.type == "cuda":
@@ -148,10 +183,10 @@ class Learner:
         return True
 
     def state(self) -> dict[str, Any]:
-        """Everything beside the weights that the next step depends on."""
+        """Everything beside the weights that the next step depends on; all processes must ask for it."""
         kept: Any = np.random.get_state(legacy=True)
         state: dict[str, Any] = {
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": gathered_state(self.optimizer.state_dict()),
             "scaler": self.scaler.state_dict(),
             "averaged": self.average.taken if self.average else 0,
             "micro": self.micro,
@@ -169,7 +204,7 @@ class Learner:
     ) -> None:
         """Be as a checkpoint has it."""
         self.load_weights(weights)
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(self._shares(state["optimizer"]))
         self.scaler.load_state_dict(state["scaler"])
         self.micro = state["micro"]
         if self.average is not None and average is not None:
@@ -186,7 +221,23 @@ class Learner:
     def load_weights(self, weights: dict[str, Tensor]) -> None:
         """Put in trained weights by name."""
         for name, parameter in self.trained.items():
-            parameter.copy_(weights[name])
+            parameter.copy_(share_of(weights[name], parameter))
+
+    def _shares(self, state: dict[str, Any]) -> dict[str, Any]:
+        """An optimizer's whole state as this process keeps it."""
+        if not self._plan.sharded:
+            return state
+        weights = [weight for group in self.optimizer.param_groups for weight in group["params"]]
+        places = [place for group in state["param_groups"] for place in group["params"]]
+        kept = {
+            place: {
+                name: share_of(value, weight) if value.dim() else value
+                for name, value in state["state"][place].items()
+            }
+            for place, weight in zip(places, weights, strict=True)
+            if place in state["state"]
+        }
+        return {**state, "state": kept}
 
     def _counts(self, batch: Batch) -> Tensor:
         # Of the crops of all processes: each draws them all, and so none has to ask the others.
@@ -210,6 +261,7 @@ class Learner:
                 adapters=self.adapters,
                 mask=mask,
                 recompute=self._plan.recompute,
+                sharded=self._plan.sharded,
             )
         return head_losses(self.lm, hidden, targets, scales, self.number, head_deltas(self.lm, self.adapters))
 

@@ -11,9 +11,11 @@ from torch import Tensor
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
 
-_CPU_ROWS = 128
+_CPU_ROWS = 256
 _GPU_ROWS = 4096
 """Positions whose logits exist at once: on a CPU, as many as its cache holds."""
+_LEAST = 1e-38
+"""Of a probability, so that its logarithm is a number."""
 
 
 def delays_of(lm: Any) -> list[int]:
@@ -132,11 +134,12 @@ class _HeadLoss(torch.autograd.Function):
                 logits = torch.mm(piece, weight.t()).float()
                 if bias is not None:
                     logits += bias.float()
-                logs = torch.log_softmax(logits, -1)
-                sums[codebook] -= (logs.gather(1, target) * present).sum()
+                shares = torch.softmax(logits, -1)
+                right = shares.gather(1, target).clamp_(min=_LEAST)
+                sums[codebook] -= (right.log_() * present).sum()
                 if not (wants_hidden or wants_heads):
                     continue
-                error = logs.exp_()
+                error = shares
                 error.scatter_add_(1, target, torch.full_like(present, -1.0))
                 error *= present
                 scale, small = scales[codebook], error.to(number)

@@ -9,10 +9,14 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from assistant.musicgen.adam8bit import AdamW8bit
+from assistant.musicgen.sharding import is_shared_out, share_of
+
 FINAL_LEARNING_RATE = 0.1
 """The schedule ends at this part of its peak."""
 LORA_LEARNING_RATE = 2e-4
 """musicgen-dreamboothing: "great results" at rank 16 in four passes over half an hour of music."""
+BETAS = (0.9, 0.95)
 EMA_EVERY = 10
 """Updates between two of the average, as in audiocraft's `solver/musicgen`."""
 
@@ -40,17 +44,20 @@ def learning_rate(step: int, steps: int, warmup: int, peak: float) -> float:
     return peak * (FINAL_LEARNING_RATE + (1 - FINAL_LEARNING_RATE) * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def make_optimizer(parameters: Mapping[str, Tensor], weight_decay: float) -> torch.optim.Optimizer:
-    """Fused AdamW; weights that are matrices decay, gains and biases do not."""
-    return torch.optim.AdamW(
-        [
-            {"params": [p for p in parameters.values() if p.dim() >= 2], "weight_decay": weight_decay},
-            {"params": [p for p in parameters.values() if p.dim() < 2], "weight_decay": 0.0},
-        ],
-        lr=0.0,
-        betas=(0.9, 0.95),
-        fused=True,
-    )
+def make_optimizer(
+    parameters: Mapping[str, Tensor], weight_decay: float, kind: str = "adamw"
+) -> torch.optim.Optimizer:
+    """Fused AdamW, or `adamw8bit`; weights that are matrices decay, gains and biases do not."""
+    by_kind: dict[tuple[bool, bool], list[Tensor]] = {}
+    for one in parameters.values():
+        by_kind.setdefault((one.dim() >= 2, is_shared_out(one)), []).append(one)
+    groups = [
+        {"params": members, "weight_decay": weight_decay if matrices else 0.0}
+        for (matrices, _shared), members in by_kind.items()
+    ]
+    if kind == "adamw8bit":
+        return AdamW8bit(groups, lr=0.0, betas=BETAS)
+    return torch.optim.AdamW(groups, lr=0.0, betas=BETAS, fused=True)
 
 
 class MovingAverage:
@@ -72,14 +79,15 @@ class MovingAverage:
             return
         self.taken += 1
         decay = min(self._decay, (1 + self.taken) / (10 + self.taken))
-        torch._foreach_lerp_(list(self.values.values()), list(self._parameters.values()), 1 - decay)
+        for name, value in self.values.items():
+            value.lerp_(self._parameters[name].detach(), 1 - decay)
 
     @torch.no_grad()
     def load(self, values: Mapping[str, Tensor], taken: int) -> None:
         """Go on from a saved average."""
         self.taken = taken
         for name, value in self.values.items():
-            value.copy_(values[name])
+            value.copy_(share_of(values[name], value))
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

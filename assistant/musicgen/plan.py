@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assistant.i18n import _
@@ -44,6 +45,8 @@ class Plan:
     memory_bytes: int
     """An estimate of what it needs."""
     reasons: tuple[str, ...]
+    sharded: bool = False
+    """Whether the layers' weights are shared out among the processes."""
 
 
 def shape_of(lm: Any, frames: int) -> Shape:
@@ -71,13 +74,24 @@ def choose_plan(spec: FinetuneSpec, shape: Shape, *, fresh: bool, half: bool, me
         )
     crops, world = spec.batch_size * spec.accumulation, spec.processes
     own = max(1, crops // world)
+    small_moments = spec.optimizer == "adamw8bit"
+
+    sharded = False
 
     def needed(batch: int, recompute: bool) -> int:
-        return memory_needed(shape, method, rank, batch, recompute, half, average=spec.ema > 0)
+        share = replace(shape, parameters=-(-shape.parameters // world)) if sharded else shape
+        return memory_needed(
+            share, method, rank, batch, recompute, half, average=spec.ema > 0, small=small_moments
+        )
 
     batch, recompute = min(spec.batch_size, own), False
+    usable = math.inf if memory is None else memory * (1 - _HELD_BACK)
+    # A scale of float16 would have to be agreed on.
+    can_share = method == "full" and world > 1 and spec.optimizer == "adamw" and spec.precision != "float16"
+    sharded = can_share and (spec.shard or needed(1, True) > usable)
+    if sharded:
+        reasons.append(_("The weights are shared out among {count} processes.").format(count=world))
     if memory is not None:
-        usable = int(memory * (1 - _HELD_BACK))
         sizes = [size for size in range(own, 0, -1) if own % size == 0]
         ways = [(size, False) for size in sizes if size >= min(2, own)] + [(size, True) for size in sizes]
         batch, recompute = next((way for way in ways if needed(*way) <= usable), (1, True))
@@ -98,19 +112,29 @@ def choose_plan(spec: FinetuneSpec, shape: Shape, *, fresh: bool, half: bool, me
         recompute=recompute,
         memory_bytes=needed(batch, recompute),
         reasons=tuple(reasons),
+        sharded=sharded,
     )
 
 
 def memory_needed(
-    shape: Shape, method: str, rank: int, batch: int, recompute: bool, half: bool, *, average: bool = False
+    shape: Shape,
+    method: str,
+    rank: int,
+    batch: int,
+    recompute: bool,
+    half: bool,
+    *,
+    average: bool = False,
+    small: bool = False,
 ) -> int:
     """Bytes for weights, gradients, AdamW's two moments and the values kept for the backward pass.
 
-    All weights: 4 + 4 + 8 bytes each. Adapters: 16 bytes for each of their own, and the base in the
+    All weights: 4 + 4 + 8 bytes each, or 2 for the moments with `small` ones. Adapters: 16 bytes for each
+    of their own, and the base in the
     precision of the products.
     """
     if method == "full":
-        weights = shape.parameters * (20 if average else 16)
+        weights = shape.parameters * (8 + (2 if small else 8) + (4 if average else 0))
     else:
         own = shape.layers * rank * 26 * shape.dim  # q, k, v, out twice; up and down of four times the width
         weights = shape.parameters * (2 if half else 4) + own * 16

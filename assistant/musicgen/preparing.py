@@ -75,7 +75,7 @@ def prepare(
     device = backend.choose_device(spec.device)
     if device.type == "cuda" and world.size > 1:
         device = torch.device("cuda", local_card())
-    number = backend.choose_precision(spec.precision, device)
+    number = backend.choose_training_precision(spec.precision, device)
     if spec.model == BUILT_IN and not is_model(library.paths.models / BUILT_IN):
         yield {"event": "preparing", "what": "model"}
         make_small_model(library, CODEC_SECONDS, spec.seed, lambda _event: None)
@@ -108,8 +108,6 @@ def prepare(
     frames = int(crop_seconds * summary["frame_rate"])
     half = number != torch.float32
     plan = choose_plan(spec, shape_of(lm, frames), fresh=fresh, half=half, memory=memory)
-    if plan.method == "lora" and half:
-        lm.to(number)  # only the adapters need more digits
     learner = Learner(lm, spec, plan, number, world)
     if spec.validate_every and not held:
         warnings.append(_("There are too few tracks to hold one out; the loss is of learnt music only."))
@@ -171,7 +169,7 @@ def _examples(
     if path is not None and path.exists():
         rows = json.loads(path.read_text("utf-8"))
         return examples_from(rows["learnt"]), examples_from(rows["held_out"])
-    learnt, held = split(choose_examples(library, spec.genres), spec.seed)
+    learnt, held = split(choose_examples(library, spec), spec.seed)
     if path is not None:
         write_json(
             path,

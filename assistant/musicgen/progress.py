@@ -47,15 +47,21 @@ class Progress:
         return True
 
 
-def save(folder: Path, learner: Learner, progress: Progress, notes: dict[str, Any]) -> Path:
-    """Write a checkpoint of everything that the next step depends on. Raises `OSError`."""
+def save(
+    folder: Path, learner: Learner, progress: Progress, notes: dict[str, Any], leads: bool
+) -> Path | None:
+    """Write a checkpoint of everything that the next step depends on; only the process that leads writes,
+    but all must call. Raises `OSError`."""
+    weights, average, state = learner.weights(), learner.average_weights(), learner.state()
+    if not leads:
+        return None
     return checkpoint.save(
         folder,
         progress.step,
-        learner.trained,
-        {"learner": learner.state(), "progress": asdict(progress)},
+        weights,
+        {"learner": state, "progress": asdict(progress)},
         notes,
-        average=learner.average.values if learner.average else None,
+        average=average,
         best=progress.best_step,
     )
 

@@ -18,6 +18,7 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 CLIP_PRECISIONS = (*PRECISIONS, "int8")
 PRESETS = ("style", "full", "quick")
 METHODS = ("auto", "lora", "full")
+OPTIMIZERS = ("adamw", "adamw8bit")
 TARGETS = ("attention", "cross", "feedforward", "heads")
 AUDIOCRAFT_EMA = 0.99
 FORMATS = ("wav", "flac", "ogg", "mp3")
@@ -73,6 +74,14 @@ class FinetuneSpec(_Spec):
     preset: str = "style"
     genres: tuple[str, ...] = ()
     """Only tracks of these; empty is every genre."""
+    folder: str = ""
+    """Only tracks below this folder of the library; empty is everywhere."""
+    least_seconds: float = 0.0
+    """Only tracks at least so long."""
+    most_seconds: float = 0.0
+    """Only tracks at most so long; 0 is any length."""
+    least_rating: float = 0.0
+    """Only tracks whose fields have a `rating` of at least this; 0 is also those without one."""
     method: str = "auto"
     """`lora`, `full`, or what suits the model."""
     rank: int = 0
@@ -95,6 +104,8 @@ class FinetuneSpec(_Spec):
     warmup_steps: int = 20
     weight_decay: float = 0.1
     gradient_clip: float = 1.0
+    optimizer: str = "adamw"
+    """`adamw8bit` keeps its moments in a byte each."""
     ema: float = 0.0
     """How slowly the average of the weights follows them; 0 is no average."""
     condition_dropout: float = 0.3
@@ -118,6 +129,8 @@ class FinetuneSpec(_Spec):
     """Empty is the captions of held-out tracks."""
     processes: int = 1
     """On several GPUs, or parts of a CPU."""
+    shard: bool = False
+    """Share the weights out among them, also where they would fit."""
     precision: str = "auto"
     device: str = "auto"
     seed: int = 0
@@ -151,6 +164,10 @@ class FinetuneSpec(_Spec):
         )
         self._require(self.method in METHODS, "method", ", ".join(METHODS))
         self._require(bool(self.targets) and set(self.targets) <= set(TARGETS), "targets", ", ".join(TARGETS))
+        self._require(self.optimizer in OPTIMIZERS, "optimizer", ", ".join(OPTIMIZERS))
+        self._within("least_seconds", 0.0, 1e6)
+        self._within("most_seconds", 0.0, 1e6)
+        self._within("least_rating", 0.0, 100.0)
         self._within("rank", 0, 1024)
         self._within("alpha", 0.0, 10_000.0)
         self._within("freeze_below", 0, 1000)

@@ -53,6 +53,12 @@ def read_texts(root: Path, caption: str | None, genre: str | None) -> Texts:
     )
 
 
+def rating_of(root: Path, caption: Path | None) -> float:
+    """The `rating` in the fields beside a caption, 0 where there is none."""
+    value = _fields((root / caption).with_suffix(".json")).get("rating") if caption else None
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
+
+
 def draw(texts: Texts, mix: TextMix, chooser: np.random.Generator) -> str | None:
     """The words of one crop, or None for none; always draws as many numbers, so that what a track lacks
     changes no other crop."""

@@ -78,6 +78,8 @@ class _Finetune:
         self.progress = Progress()
         self.rescues = 0
         self.crops = max(world.size, spec.batch_size * spec.accumulation)
+        if prepared.plan.sharded:  # each pass needs all processes
+            self.crops = -(-self.crops // world.size) * world.size
         self.sampler = Sampler(
             spec.model, prepared.source, folder, self._prompts(), spec.sample_seconds, spec.seed
         )
@@ -145,7 +147,7 @@ class _Finetune:
                 update = self.learner.update(batch, rate, progress.step + 1)
                 break
             except torch.OutOfMemoryError as error:
-                if self.world.size > 1 or not self.learner.smaller():
+                if not self.learner.smaller():
                     raise self._no_memory() from error
                 yield self._warning(
                     _("The memory was not enough: from here {batch} crops at once, and more passes.").format(
@@ -213,14 +215,20 @@ class _Finetune:
         losses = self.learner.evaluate(held_out)
         best = progress.looked(losses.mean, losses.each)
         yield {"event": "validation", **self._place(), **_told(losses)}
-        if best and self.world.leads:
-            with self.learner.best_known():
-                try:
-                    checkpoint.save_best(self.checkpoints, progress.step, self.learner.trained)
-                except OSError as error:
-                    yield self._not_saved(error)
+        if not best:
+            return
+        weights = self.learner.average_weights() or self.learner.weights()
+        if self.world.leads:
+            try:
+                checkpoint.save_best(self.checkpoints, progress.step, weights)
+            except OSError as error:
+                yield self._not_saved(error)
 
     def _sample(self) -> Iterator[Event]:
+        if self.prepared.plan.sharded:
+            if self.progress.step == 0:
+                yield self._warning(_("No samples are made while the weights are shared out."))
+            return
         try:
             for event in self.sampler.sample(self.learner, self.progress.step):
                 yield {**self._place(), **event}
@@ -255,15 +263,13 @@ class _Finetune:
         self.progress = Progress()
 
     def _save(self) -> Event:
-        path = self.checkpoints
-        if self.world.leads:
-            notes = {"spec": self.spec.as_dict(), "torch": torch.__version__}
-            try:
-                path = save(self.checkpoints, self.learner, self.progress, notes)
-            except OSError as error:
-                return self._not_saved(error)
+        notes = {"spec": self.spec.as_dict(), "torch": torch.__version__}
+        try:
+            path = save(self.checkpoints, self.learner, self.progress, notes, self.world.leads)
+        except OSError as error:
+            return self._not_saved(error)
         self.rescues = 0
-        return {"event": "checkpoint", **self._place(), "path": os.fsdecode(path)}
+        return {"event": "checkpoint", **self._place(), "path": os.fsdecode(path or self.checkpoints)}
 
     def _wait(self) -> str | None:
         """Until the pause is over; says "stop" or nothing."""
@@ -274,14 +280,14 @@ class _Finetune:
     # The end
 
     def _export(self) -> str | None:
-        if not self.world.leads:
+        if not self.world.leads and not self.prepared.plan.sharded:
             return None
         parts = self.spec, self.library, self.folder, self.prepared, self.progress
         if load_best(self.checkpoints, self.learner, self.progress):
             assert self.progress.best_step is not None
-            return export_finetuned(*parts, self.progress.best_step)
+            return export_finetuned(*parts, self.progress.best_step, self.world.leads)
         with self.learner.best_known():
-            return export_finetuned(*parts, self.progress.step)
+            return export_finetuned(*parts, self.progress.step, self.world.leads)
 
     # Events
 

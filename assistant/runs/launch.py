@@ -49,7 +49,7 @@ def start_finetune(library: Library, spec: FinetuneSpec) -> RunRecord:
     """
     if spec.model != BUILT_IN:
         model_folder(spec.model, library.paths)
-    if not choose_examples(library, spec.genres):
+    if not choose_examples(library, spec):
         raise nothing_to_learn()
     return start_run(library, "finetune", spec.as_dict(), spec.name)
 

@@ -2,90 +2,61 @@
 
     uv run python tests/bench/train.py [--sizes tiny,small,medium,large] [--write]
 
-The same shapes with random weights, the same clips and captions, fp32 on a CPU and bfloat16 on a GPU; each
-way in a process of its own, all taking turns in each round, and the best of the rounds counts. audiocraft's
-is `MusicGenSolver.run_step` itself, fed from its token cache, with AdamW and without its moving average;
-transformers' is what its Trainer does in a step (forward with labels, backward, clipping, fused AdamW), with
-the text encoder frozen and no dropout. Both encode the captions with T5 in each step; ours does it once for
-each caption. Sizes are Meta's, with a T5-base; `tiny` is 256 wide with 6 layers and a small T5. CPU seconds
-tell more than the clock where the machine is shared.
+The same shapes with random weights, the same clips and captions; each way in a process of its own, all
+taking turns in each round, and the best of the rounds counts. audiocraft's is `MusicGenSolver.run_step`
+itself, fed from its token cache, with AdamW and without its moving average; transformers' is what its
+Trainer does in a step (forward with labels, backward, clipping, fused AdamW), with the text encoder frozen
+and no dropout; musicgen-dreamboothing's needs peft (`uv run --with peft python tests/bench/train.py`) and is
+left out without it. All have a T5-base; the peers encode the captions with it in each step, ours does it
+once for each caption. Sizes are Meta's; `tiny` is 256 wide with 6 layers, the size for a CPU. On a GPU all
+compute in half precision. On a CPU the peers' own default is float32, and ours is what the hardware has: the
+table has the peers with bfloat16 and ours with float32 too. CPU seconds tell more than the clock where the
+machine is shared.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
-from types import MethodType, SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.bench.results import save, table
+from tests.bench.train_peers import (
+    SIZES,
+    Step,
+    audiocraft_step,
+    clips_of,
+    dreamboothing_step,
+    make_model,
+    transformers_step,
+)
 
-SIZES = {  # dim, heads, layers, seconds of a clip, clips at once
-    "tiny": (256, 4, 6, 10, 2),
-    "small": (1024, 16, 24, 30, 8),
-    "medium": (1536, 24, 48, 30, 4),
-    "large": (2048, 32, 48, 30, 2),
-}
 WAYS = {
     "full": "musichelper, all weights",
     "lora": "musichelper, adapters of rank 32",
-    "bfloat16": "musichelper, all weights, products in bfloat16",
+    "exact": "musichelper, all weights, in float32",
     "audiocraft": "audiocraft, its solver's step",
     "transformers": "transformers, a Trainer's step",
+    "dreamboothing": "musicgen-dreamboothing's recipe, adapters of rank 16",
+    "audiocraft-half": "audiocraft's step, told to use bfloat16",
+    "transformers-half": "transformers' step, told to use bfloat16",
 }
-CAPTIONS = (
-    "A slow jazz tune in F major at 82 BPM, with piano, double bass and brushed drums.",
-    "An upbeat pop song with bright synthesizers, claps and a catchy hook.",
-    "Dark ambient drone with distant choir, low strings and metallic noises.",
-    "Energetic rock with distorted guitars, electric bass and loud drums.",
-)
-FRAME_RATE, CARD, CODEBOOKS = 50, 2048, 4
-
-Step = Callable[[], object]
-
-
-def make_model(size: str, device: Any) -> Any:
-    """audiocraft's model with random weights, and a T5 of random weights."""
-    import torch
-    from audiocraft.models import builders
-    from omegaconf import OmegaConf
-
-    from assistant.musicgen import backend, blueprint
-    from tests.musicgen.random_t5 import use_random_t5
-
-    backend.prepare()
-    dim, heads, layers, _seconds, _clips = SIZES[size]
-    config = blueprint.lm_config(span_seconds=30.0)
-    config["transformer_lm"].update(dim=dim, num_heads=heads, num_layers=layers, card=CARD)
-    torch.manual_seed(0)
-    lm: Any = builders.get_lm_model(OmegaConf.create(config))
-    lm.cfg = OmegaConf.create(config)
-    if size == "tiny":
-        use_random_t5(lm, width=128, layers=4, heads=4, inner=512)
-    else:
-        use_random_t5(lm, width=768, layers=12, heads=12, inner=3072)
-    lm.condition_provider.conditioners["description"].t5.to(device)
-    lm.condition_provider.conditioners["description"].device = str(device)
-    return lm.to(device).train()
-
-
-def clips_of(size: str) -> tuple[Any, list[str | None]]:
-    """Random tokens `[clips, codebooks, frames]` and captions."""
-    import numpy as np
-
-    _dim, _heads, _layers, seconds, clips = SIZES[size]
-    tokens = np.random.default_rng(0).integers(0, CARD, (clips, CODEBOOKS, seconds * FRAME_RATE))
-    return tokens.astype(np.int64), [CAPTIONS[number % len(CAPTIONS)] for number in range(clips)]
+ONLY_ON_A_CPU = ("exact", "audiocraft-half", "transformers-half")
+PEERS = ("audiocraft", "transformers")
+STEPS = {
+    "audiocraft": audiocraft_step,
+    "transformers": transformers_step,
+    "dreamboothing": dreamboothing_step,
+}
 
 
 def ours(size: str, device: Any, number: Any, method: str) -> Step:
@@ -99,112 +70,27 @@ def ours(size: str, device: Any, number: Any, method: str) -> Step:
     keep_freed_memory()
     tokens, captions = clips_of(size)
     lm = make_model(size, device)
-    if method == "lora":
-        lm.to(number)
     plan = Plan(method, 32, 32.0, len(tokens), 1, False, 0, ())
     learner = Learner(lm, FinetuneSpec(name="bench"), plan, number)
     return lambda: learner.update(Batch(tokens, captions), 1e-5, 1).losses.mean
-
-
-def audiocraft_step(size: str, device: Any, number: Any) -> Step:
-    """`MusicGenSolver.run_step` on tokens from its cache."""
-    import torch
-    from audiocraft.data.audio_dataset import AudioMeta
-    from audiocraft.data.info_audio_dataset import AudioInfo
-    from audiocraft.modules.conditioners import ConditioningAttributes
-    from audiocraft.solvers.musicgen import MusicGenSolver
-    from audiocraft.utils.autocast import TorchAutocast
-
-    class Info(AudioInfo):
-        """A cached clip with its caption."""
-
-        text = ""
-
-        def to_condition_attributes(self) -> Any:
-            return ConditioningAttributes(text={"description": self.text})
-
-    tokens, captions = clips_of(size)
-    infos = []
-    for row, caption in zip(tokens, captions, strict=True):
-        meta = AudioMeta("clip.wav", 30.0, 32_000)
-        info = Info(meta, 0.0, 0, 0, 32_000, 1)
-        info.audio_tokens, info.text = torch.from_numpy(row).short(), caption or ""
-        infos.append(info)
-    lm = make_model(size, device)
-    half = number != torch.float32
-    named = {"device_type": device.type, "dtype": number} if half else {}
-    solver: Any = SimpleNamespace(
-        model=lm,
-        device=device.type,
-        cfg=SimpleNamespace(
-            fsdp=SimpleNamespace(use=False),
-            optim=SimpleNamespace(eager_sync=True, max_norm=1.0),
-            tokens=SimpleNamespace(padding_with_special_token=False),
-        ),
-        deadlock_detect=SimpleNamespace(update=lambda _stage: None),
-        autocast=TorchAutocast(enabled=half, **named),
-        optimizer=torch.optim.AdamW(lm.parameters(), lr=1e-5, betas=(0.9, 0.95), weight_decay=0.1),
-        scaler=None,
-        lr_scheduler=None,
-        is_training=True,
-        current_stage="train",
-        _cached_batch_loader=infos,
-        _cached_batch_writer=None,
-    )
-    for name in ("_compute_cross_entropy", "_prepare_tokens_and_attributes"):
-        setattr(solver, name, MethodType(getattr(MusicGenSolver, name), solver))
-    return lambda: float(MusicGenSolver.run_step(solver, 2, (infos,), {})["ce"])  # type: ignore[arg-type]
-
-
-def transformers_step(size: str, device: Any, number: Any) -> Step:
-    """What transformers' Trainer does in a step."""
-    import torch
-
-    from assistant.musicgen.huggingface import to_huggingface
-    from assistant.musicgen.loss import delayed
-    from tests.musicgen.test_huggingface import encodec
-
-    tokens, captions = clips_of(size)
-    lm = make_model(size, device)
-    conditioner = lm.condition_provider.conditioners["description"]
-    words = conditioner.tokenize(captions)
-    model = to_huggingface(lm, conditioner.t5, encodec()).to(device).train()
-    model.config.decoder.decoder_start_token_id = CARD
-    for part in (model.text_encoder, model.audio_encoder):
-        part.requires_grad_(False)
-    _read, targets = delayed(torch.from_numpy(tokens), range(CODEBOOKS), CARD)
-    labels = targets.masked_fill(targets == CARD, -100).transpose(1, 2).contiguous().to(device)
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=1e-5, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
-    half = number != torch.float32
-
-    def step() -> float:
-        with torch.autocast(device.type, dtype=number) if half else nullcontext():
-            loss = model(
-                input_ids=words["input_ids"], attention_mask=words["attention_mask"], labels=labels
-            ).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        return float(loss)
-
-    return step
 
 
 def serve(size: str, way: str, device_name: str, threads: int) -> None:
     """Do a few steps for each line on standard input, and tell the time that they took."""
     import torch
 
+    from assistant.musicgen.backend import choose_training_precision
+
     torch.set_num_threads(threads)
     device = torch.device(device_name)
-    number = torch.bfloat16 if device.type == "cuda" else torch.float32
-    if way == "bfloat16":
-        step = ours(size, device, torch.bfloat16, "full")
+    name, _, half = way.partition("-")
+    number = torch.bfloat16 if device.type == "cuda" or half else torch.float32
+    if way == "exact":
+        step = ours(size, device, number, "full")
     elif way in ("full", "lora"):
-        step = ours(size, device, number, way)
+        step = ours(size, device, choose_training_precision("auto", device), way)
     else:
-        step = {"audiocraft": audiocraft_step, "transformers": transformers_step}[way](size, device, number)
+        step = STEPS[name](size, device, number)
     step()
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
@@ -232,8 +118,11 @@ def measured(size: str, called: argparse.Namespace) -> list[list[object]]:
     """A row for each way."""
     command = [sys.executable, __file__, "--device", called.device, "--threads", str(called.threads)]
     processes = {}
-    # On a GPU all ways compute in bfloat16.
-    ways = {way: words for way, words in WAYS.items() if way != "bfloat16" or called.device == "cpu"}
+    left_out = () if called.device == "cpu" else ONLY_ON_A_CPU
+    if importlib.util.find_spec("peft") is None:
+        print("musicgen-dreamboothing is left out: there is no peft", file=sys.stderr)
+        left_out += ("dreamboothing",)
+    ways = {way: words for way, words in WAYS.items() if way not in left_out}
     for way in ways:
         processes[way] = subprocess.Popen(
             [*command, "--serve", way, "--sizes", size],
@@ -255,7 +144,7 @@ def measured(size: str, called: argparse.Namespace) -> list[list[object]]:
         process.communicate()
     clips = SIZES[size][4] * called.steps
     key = "seconds" if called.device.startswith("cuda") else "cpu"
-    peer = min(best[way][key] for way in ("audiocraft", "transformers"))
+    peer = min(best[way][key] for way in PEERS)
     return [
         [
             size,

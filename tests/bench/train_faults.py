@@ -2,10 +2,10 @@
 
     uv run python tests/bench/train_faults.py [--kills 100] [--write]
 
-Each kill is SIGKILL to the process of a fine-tune of a tiny model that saves every few steps, so that many
-fall into a save. It passes where the next process goes on from a whole checkpoint with at most one save
-interval lost; at the end the model must be bit by bit that of a run which nobody disturbed. The disk is a
-tmpfs in a user namespace (`unshare -Urm`).
+Each kill is SIGKILL to the process of a fine-tune of a tiny model that saves every few steps. It passes where
+the next process goes on from a whole checkpoint with at most one save interval lost. The disk is a tmpfs in a
+user namespace (`unshare -Urm`). Controls do the same to what is simplest: one file that `torch.save` writes
+in place, and a loop that steps whatever the loss is.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.bench.results import save, table
+from tests.bench.train_fault_cases import all_others, kills_of_a_file_in_place
 
 INTERVAL = 4
-STEPS_A_KILL = 40
+STEPS_A_KILL = 12
 """Of the whole run, which must not end before its last kill."""
 
 
@@ -65,8 +68,8 @@ def model_of(root: Path, run: str) -> bytes:
     return b"".join(value.numpy().tobytes() for _name, value in sorted(state.items()))
 
 
-def kills(root: Path, number: int) -> tuple[int, int, bool]:
-    """Good kills, kills in the middle of a save, and whether the model is that of the quiet run."""
+def kills(root: Path, number: int) -> list[list[object]]:
+    """Kill a run again and again, every other time in the middle of a save; a row for each kind."""
     import torch
 
     from assistant.musicgen import checkpoint
@@ -77,29 +80,47 @@ def kills(root: Path, number: int) -> tuple[int, int, bool]:
     told = root / "told"
     folder = root / ".musichelper" / "runs" / "killed" / "checkpoints"
     chooser = random.Random(0)
-    good = saving = 0
-    for _number in range(number):
-        told.write_text("-1")
+    good, tried = [0, 0], [0, 0]
+    for turn in range(number):
+        told.write_text("")
+        before = set(folder.glob(".*"))
         child = os.fork()
         if child == 0:
             try:
                 train(root, "killed", steps, told)
             finally:
                 os._exit(1)
-        while told.read_text() in ("", "-1"):
-            time.sleep(0.005)
-        time.sleep(chooser.uniform(0.0, 0.4))
+        begun = _wait_for(lambda: told.read_text())
+        wanted = int(begun) + chooser.randrange(INTERVAL)
+        _wait_for(lambda: int(told.read_text() or 0) >= wanted)  # noqa: B023 - called at once
+        saving = turn % 2
+        if saving:
+            _wait_for(lambda: set(folder.glob(".*")) - before)  # noqa: B023
+            time.sleep(chooser.uniform(0.0, 0.01))
+        else:
+            time.sleep(chooser.uniform(0.0, 0.05))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        saving += any(path.name.startswith(".") for path in folder.glob(".*"))
+        caught = int(bool(set(folder.glob(".*")) - before))
         damaged: list[Path] = []
         found = checkpoint.load_newest(folder, torch.device("cpu"), damaged.append)
-        last = int(told.read_text() or 0)
         reached = 0 if found is None else found.step
-        good += not damaged and last - reached <= INTERVAL
+        tried[caught] += 1
+        good[caught] += not damaged and int(told.read_text() or 0) - reached <= INTERVAL
     assert reached < steps, "more steps are needed for so many kills"
     train(root, "killed", steps)
-    return good, saving, model_of(root, "killed") == model_of(root, "quiet")
+    same = "" if model_of(root, "killed") == model_of(root, "quiet") else "not "
+    end = f"in the end the model is {same}bit by bit that of a run without kills"
+    return [
+        ["kill -9 outside a save", tried[0], good[0], f"at most {INTERVAL} steps lost each time; {end}"],
+        ["kill -9 in the middle of a save", tried[1], good[1], "the checkpoint before is taken"],
+    ]
+
+
+def _wait_for(found: Callable[[], Any]) -> Any:
+    while not (result := found()):
+        time.sleep(0.001)
+    return result
 
 
 def full_disk(folder: Path) -> dict[str, object]:
@@ -145,15 +166,12 @@ def main() -> None:
         return
     rows = []
     with tempfile.TemporaryDirectory() as place:
-        good, saving, same = kills(Path(place, "library"), called.kills)
-        rows.append(
-            [
-                "kill -9",
-                called.kills,
-                good,
-                f"{saving} in a save; in the end the model is {'' if same else 'not '}that of the quiet run",
-            ]
-        )
+        rows += kills(Path(place, "library"), called.kills)
+        rows.append(kills_of_a_file_in_place(Path(place), called.kills // 4))
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place, "library")
+        prepared(root)
+        rows += all_others(root)
     with tempfile.TemporaryDirectory() as place:
         done = subprocess.run(
             ["unshare", "-Urm", sys.executable, __file__, "--full-disk", place],

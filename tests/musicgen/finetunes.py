@@ -32,6 +32,7 @@ def spec(name: str, **values: Any) -> FinetuneSpec:
         "sample_every": 0,
         "patience": 0,
         "device": "cpu",
+        "precision": "float32",
         **values,
     }
     return FinetuneSpec(**chosen).check()

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from assistant.library.library import Library
 from assistant.musicgen.dataset import Crops, Example, choose_examples, split
+from assistant.musicgen.spec import FinetuneSpec
 from assistant.musicgen.texts import TextMix, Texts, draw, read_texts
 from assistant.musicgen.tokens import TokenCache
 
@@ -109,10 +112,10 @@ def test_held_out_crops_never_change(tmp_path: Path, cache: TokenCache) -> None:
 
 
 def test_genres_choose_tracks_and_captions_are_read_when_needed(music: Library) -> None:
-    chosen = choose_examples(music, ("jazz",))
+    chosen = choose_examples(music, FinetuneSpec(genres=("jazz",)))
     assert {e.genre for e in chosen} == {"jazz"}
     assert len(chosen) == 3
-    assert len(choose_examples(music, ())) == 6
+    assert len(choose_examples(music, FinetuneSpec())) == 6
     one = chosen[0]
     assert one.caption is not None
     path = music.root / one.caption
@@ -133,3 +136,26 @@ def test_texts_come_from_the_fields_of_audiocraft(tmp_path: Path) -> None:
     )
     (tmp_path / "a.json").write_text("[]")
     assert read_texts(tmp_path, "a.txt", "rock") == Texts("A tune.", ("rock",), "")
+
+
+def test_tracks_are_chosen_by_folder_length_and_rating(music: Library) -> None:
+    tracks = music.ledger.tracks(state="ready")
+    for index, track in enumerate(tracks):
+        music.ledger.update_track(track.id, duration=10.0 * (index + 1))
+        assert track.caption is not None
+        if index < 3:
+            fields = (music.root / track.caption).with_suffix(".json")
+            fields.write_text(json.dumps({"rating": index + 3}))
+
+    def lengths(**values: Any) -> list[int]:
+        chosen = choose_examples(music, FinetuneSpec(name="x", **values).check())
+        return sorted(
+            int(place) for place, track in enumerate(tracks) for one in chosen if one.content == track.content
+        )
+
+    assert lengths() == [0, 1, 2, 3, 4, 5]
+    assert lengths(least_seconds=20.0, most_seconds=50.0) == [1, 2, 3, 4]
+    assert lengths(least_rating=4.0) == [1, 2]
+    jazz = [place for place, track in enumerate(tracks) if track.path.parts[0] == "jazz"]
+    assert lengths(folder="jazz") == jazz
+    assert lengths(folder="jaz") == []

@@ -18,19 +18,22 @@ from tests.musicgen.finetunes import go, of, spec, stop_after, weights
 from tests.musicgen.tiny_models import NAME, add_tracks, write_tiny_model
 
 
-def test_stopping_and_going_on_gives_the_same_model(music_and_model: Library) -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_stopping_and_going_on_gives_the_same_model(music_and_model: Library, precision: str) -> None:
     library = music_and_model
-    straight = go(library, spec("straight"), "run-a")
-    first = go(library, spec("parts"), "run-b", stop_after(3))
+    name = f"parts-{precision}"
+    straight = go(library, spec(f"straight-{precision}", precision=precision), f"run-a-{precision}")
+    parts = spec(name, precision=precision)
+    first = go(library, parts, f"run-b-{precision}", stop_after(3))
     assert first[-1]["state"] == "stopped"
     assert first[-1]["step"] == 3
-    second = go(library, spec("parts"), "run-b")
-    assert second[-1] == {"event": "end", "state": "done", "model": "parts", "step": 6, "steps": 6}
+    second = go(library, parts, f"run-b-{precision}")
+    assert second[-1] == {"event": "end", "state": "done", "model": name, "step": 6, "steps": 6}
     assert len(of(straight, "step")) == 6
     assert [e["loss"] for e in of(straight, "step")] == [
         e["loss"] for e in of(first, "step") + of(second, "step")
     ]
-    a, b = weights(library, "straight"), weights(library, "parts")
+    a, b = weights(library, f"straight-{precision}"), weights(library, name)
     assert all(torch.equal(a[key], b[key]) for key in a)
     assert not torch.equal(a["linears.0.weight"], weights(library, NAME)["linears.0.weight"])
 

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from assistant.musicgen import backend
+from assistant.musicgen.attention import attend
+from assistant.musicgen.dataset import Batch
+from assistant.musicgen.learner import Learner
+from assistant.musicgen.plan import Plan
+from assistant.musicgen.spec import FinetuneSpec
+from tests.musicgen.test_masked_loss import CAPTIONS, batch, gradients, model, reference
+from tests.musicgen.test_what_must_hold import DELAYS
+
+backend.prepare()
+
+
+def heard(
+    parts: list[torch.Tensor], heads: int, causal: bool, words: torch.Tensor | None
+) -> tuple[torch.Tensor, ...]:
+    """torch's own attention in float32, and its gradients."""
+    q, k, v = (part.float().detach().requires_grad_() for part in parts)
+    split = [part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (q, k, v)]
+    out = F.scaled_dot_product_attention(*split, attn_mask=words, is_causal=causal).transpose(1, 2).flatten(2)
+    return out, *torch.autograd.grad(out.square().sum(), (q, k, v))
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_attention_of_half_precision_on_a_cpu_is_that_of_torch(causal: bool) -> None:
+    torch.manual_seed(0)
+    keys = 300 if causal else 9
+    shapes = ((2, 300, 64), (2, keys, 64), (2, keys, 64))
+    parts = [torch.randn(shape, dtype=torch.bfloat16, requires_grad=True) for shape in shapes]
+    words = None
+    if not causal:
+        words = torch.ones(2, 1, 1, keys, dtype=torch.bool)
+        words[1, ..., 4:] = False
+    expected = heard(parts, 4, causal, words)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = attend(*parts, 4, causal=causal, words=words)
+    found = (out, *torch.autograd.grad(out.float().square().sum(), parts))
+    for one, other in zip(found, expected, strict=True):
+        assert float((one.float() - other).norm().detach()) < 0.02 * float(other.norm().detach())
+
+
+def test_half_precision_gives_the_loss_and_the_gradients_of_audiocraft_but_for_rounding() -> None:
+    lm = model(DELAYS)
+    tokens, present = batch(lm)
+    loss, _each = reference(lm, tokens, present, CAPTIONS)
+    expected = gradients(lm, loss)
+    plan = Plan("full", 0, 0.0, 3, 1, False, 0, ())
+    learner = Learner(lm, FinetuneSpec(name="x", gradient_clip=0.0), plan, torch.bfloat16)
+    found: dict[str, torch.Tensor] = {}
+    learner.optimizer.step = lambda: found.update(  # type: ignore[assignment,method-assign]
+        {name: one.grad.clone() for name, one in learner.trained.items() if one.grad is not None}
+    )
+    told = learner.update(Batch(tokens.numpy(), list(CAPTIONS)), 0.0, 1)
+    assert told.losses.mean == pytest.approx(float(loss.detach()), rel=1e-3)
+    assert found.keys() == expected.keys()
+    for name, gradient in expected.items():
+        assert found[name].dtype == torch.float32
+        assert float(F.cosine_similarity(found[name].flatten(), gradient.flatten(), 0)) > 0.999, name
+
+
+def test_a_cpu_trains_with_the_products_that_its_hardware_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    for flags, number in (("avx2 avx512_bf16 fma", torch.bfloat16), ("avx2 fma", torch.float32)):
+        monkeypatch.setattr(Path, "read_text", lambda _self, *_rest, flags=flags: f"flags : {flags}\n")
+        assert backend.choose_training_precision("auto", cpu) == number
+    assert backend.choose_training_precision("float32", cpu) == torch.float32
+    assert backend.choose_precision("auto", cpu) == torch.float32  # of clips
