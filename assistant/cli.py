@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from assistant.commands import classifier, clips, demo, labelling, library, names, retry, sound, train
+from assistant.commands import classifier, clips, demo, engine, labelling, library, names, retry, sound, train
 from assistant.commands.console import Console, Context
 from assistant.config import load_settings
 from assistant.errors import MusicHelperError
@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--library", type=Path, metavar="DIR", help=_("the music folder"))
     root.add_argument("--config", type=Path, metavar="FILE", help=_("the configuration to use"))
     commands = root.add_subparsers(dest="command", metavar=_("COMMAND"), required=True)
-    for subject in (library, retry, sound, names, classifier, labelling, train, clips, demo):
+    for subject in (library, retry, sound, names, classifier, labelling, train, clips, engine, demo):
         subject.add_commands(commands)
     return root
 

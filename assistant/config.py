@@ -19,11 +19,14 @@ CONFIG_VARIABLE = "MUSICHELPER_CONFIG"
 
 CAPTION_FIELDS = (
     "subject", "genre", "mood", "pace", "tempo", "key", "meter", "instruments", "likely_instruments",
-    "likely_mood", "qualities", "title", "artist", "album",
+    "likely_mood", "qualities", "character", "title", "artist", "album",
 )  # fmt: skip
 """What a template of a caption may name."""
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
+
+
+_NEGATIVE = ("loudness", "true_peak")
 
 
 class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -44,6 +47,7 @@ class InterfaceSettings(_Section, frozen=True):
     language: Literal["auto", "en", "zh_TW"] = "auto"
     theme: str = "musichelper"
     keys: dict[str, str] = {}
+    autoplay: bool = False
 
 
 class IntakeSettings(_Section, frozen=True):
@@ -128,14 +132,30 @@ class GenerateSettings(_Section, frozen=True):
     top_k: int = 250
     top_p: float = 0.0
     cfg: float = 3.0
-    loudness: float = -14.0
+    loudness: float | Literal["off"] = -14.0
+    true_peak: float = -1.0
+
+
+class EngineSettings(_Section, frozen=True):
+    """The process that generates."""
+
+    idle_minutes: float = 15.0
 
 
 class PlaybackSettings(_Section, frozen=True):
     """How clips and tracks reach the ears."""
 
-    player: Literal["auto", "device", "browser", "none"] = "auto"
+    player: Literal["auto", "device", "pulse", "browser", "command", "none"] = "auto"
     port: int = 8765
+    command: str = ""
+
+
+class NotifySettings(_Section, frozen=True):
+    """How the end of a run is told."""
+
+    bell: bool = True
+    desktop: bool = True
+    command: str = ""
 
 
 class Settings(_Section, frozen=True):
@@ -148,7 +168,9 @@ class Settings(_Section, frozen=True):
     classifier: ClassifierSettings = ClassifierSettings()
     musicgen: MusicGenSettings = MusicGenSettings()
     generate: GenerateSettings = GenerateSettings()
+    engine: EngineSettings = EngineSettings()
     playback: PlaybackSettings = PlaybackSettings()
+    notify: NotifySettings = NotifySettings()
 
 
 def config_path() -> Path:
@@ -245,7 +267,7 @@ def _check_ranges(settings: Settings, path: Path) -> None:
         values = getattr(settings, section.name)
         for field in msgspec.structs.fields(type(values)):
             value = getattr(values, field.name)
-            if isinstance(value, (int, float)) and value < 0 and field.name != "loudness":
+            if isinstance(value, (int, float)) and value < 0 and field.name not in _NEGATIVE:
                 raise CallError(
                     _("The configuration {path} has a negative value for {key}.").format(
                         path=path, key=f"{section.name}.{field.name}"

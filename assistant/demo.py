@@ -287,8 +287,8 @@ def _finetune(library: Library, size: DemoSize, seed: int, show: Show) -> tuple[
 
 def _generate(library: Library, size: DemoSize, seed: int, show: Show) -> tuple[str, Path, dict[str, Any]]:
     """One clip a genre, each from the caption of a track of that genre."""
-    from assistant.musicgen.client import Generator
     from assistant.musicgen.spec import GenerateSpec
+    from assistant.serving.client import Generator
 
     clips = []
     generator = Generator(library)

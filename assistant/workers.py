@@ -7,12 +7,14 @@ request. A worker module is a file that ends with
         serve({"decode": decode})
 
 where `decode(request, emit)` takes a dict of plain values, may call `emit(event)` with such dicts
-on its way, and returns one. Requests and answers are JSON lines.
+on its way, and returns one. Requests and answers are JSON lines. A handler that takes long calls
+`check_cancelled()` now and then, so that `Worker.cancel` ends the call and not the process.
 """
 
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import resource
 import select
@@ -27,14 +29,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from assistant.confine import confine
-from assistant.errors import MusicHelperError
-from assistant.i18n import LANGUAGE_VARIABLE, _, set_language
+from assistant.errors import Cancelled, MusicHelperError
+from assistant.i18n import LANGUAGE_VARIABLE, _, language, set_language
 
 Message = dict[str, Any]
 Emit = Callable[[Message], None]
 Handler = Callable[[Message, Emit], Message]
 
 _LOG_TAIL_BYTES = 64 * 1024
+_NUMBER_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class ReportedError(MusicHelperError):
 class Worker:
     """A child process running a worker module; started at the first call and after each death.
 
-    One call at a time (a lock sees to it). `kill` may be called from any thread.
+    One call at a time (a lock sees to it). `cancel` and `kill` may be called from any thread.
     """
 
     def __init__(
@@ -103,6 +106,10 @@ class Worker:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
         self._buffer = b""
         self._lock = threading.Lock()
+        # Memory that the child shares: the number of the last call that was cancelled.
+        self._number = 0
+        self._flag = os.fdopen(os.memfd_create("cancelled", os.MFD_CLOEXEC), "r+b", buffering=0)
+        self._flag.truncate(_NUMBER_BYTES)
 
     def __enter__(self) -> Worker:
         return self
@@ -131,7 +138,13 @@ class Worker:
         with self._lock:
             process = self._start()
             deadline = None if timeout is None else time.monotonic() + timeout
-            line = json.dumps({"method": method, "request": request}) + "\n"
+            self._number += 1
+            line = (
+                json.dumps(
+                    {"method": method, "request": request, "number": self._number, "language": language()}
+                )
+                + "\n"
+            )
             assert process.stdin is not None
             try:
                 process.stdin.write(line.encode())
@@ -157,6 +170,11 @@ class Worker:
             _("A helper process failed: {detail}").format(detail=message["failure"]), log=self.log_tail()
         )
 
+    def cancel(self) -> None:
+        """Ask the call in progress to end at its next event or step with `Cancelled`; the process stays."""
+        if not self._flag.closed:
+            os.pwrite(self._flag.fileno(), self._number.to_bytes(_NUMBER_BYTES, "little"), 0)
+
     def kill(self) -> None:
         """End the process at once; a call in progress raises `WorkerDied`."""
         if self._process:
@@ -168,6 +186,7 @@ class Worker:
             if self._process:
                 self._end(self._process)
             self._log.close()
+            self._flag.close()
 
     def log_tail(self) -> str:
         """The end of what the process printed."""
@@ -184,11 +203,12 @@ class Worker:
         self._log.seek(0)
         self._log.truncate()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", self._module, json.dumps(asdict(self._limits))],
+            [sys.executable, "-m", self._module, json.dumps(asdict(self._limits)), str(self._flag.fileno())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             env={**os.environ, **self._environment},
+            pass_fds=(self._flag.fileno(),),
             start_new_session=True,
         )
         return self._process
@@ -230,25 +250,52 @@ class Worker:
         self._process = None
 
 
+class _Call:
+    """In a worker's process, the call that it answers."""
+
+    number = 0
+    cancelled: mmap.mmap | None = None
+    """The number of the last call that was cancelled."""
+
+
+def check_cancelled() -> None:
+    """Raise `Cancelled` where this process answers a call that was cancelled. Cheap: for each step."""
+    if _Call.cancelled is not None and _Call.number == int.from_bytes(_Call.cancelled[:], "little"):
+        raise Cancelled(_("It was stopped."))
+
+
 def serve(handlers: Mapping[str, Handler]) -> None:
     """Answer requests on standard input until it closes. To be called by a worker module's main."""
     limits = Limits(**json.loads(sys.argv[1])) if len(sys.argv) > 1 else Limits()
+    if len(sys.argv) > 2:
+        _Call.cancelled = mmap.mmap(int(sys.argv[2]), _NUMBER_BYTES, prot=mmap.PROT_READ)
+        os.close(int(sys.argv[2]))
     set_language(os.environ.get(LANGUAGE_VARIABLE, "auto"))
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print must not reach the parent as an answer
     _apply(limits)
     threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
 
+    one_at_a_time = threading.Lock()
+
     def send(message: Message) -> None:
-        answers.write(json.dumps(message) + "\n")
-        answers.flush()
+        with one_at_a_time:
+            answers.write(json.dumps(message) + "\n")
+            answers.flush()
+
+    def emit(event: Message) -> None:
+        send({"event": event})
+        check_cancelled()
 
     for line in sys.stdin:
         call = json.loads(line)
+        _Call.number = call["number"]
+        if call["language"] != language():
+            set_language(call["language"])
         if limits.cpu_seconds is not None:
             _allow_cpu_seconds(limits.cpu_seconds)
         try:
-            answer = handlers[call["method"]](call["request"], lambda event: send({"event": event}))
+            answer = handlers[call["method"]](call["request"], emit)
             send({"answer": answer})
         except MusicHelperError as error:
             send({"error": {"title": error.title, "hint": error.hint, "kind": type(error).__name__}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from assistant.config import CONFIG_VARIABLE
 from assistant.i18n import LANGUAGE_VARIABLE, set_language
 from assistant.library.library import LIBRARY_VARIABLE, Library, create_library
+from assistant.serving import start
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -29,6 +31,15 @@ def own_devices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_engine() -> Iterator[None]:
+    """An engine of these tests alone, which leaves with them. The name of its socket must be short."""
+    with tempfile.TemporaryDirectory(prefix="mh-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        yield
+        start.stop()
 
 
 @pytest.fixture(autouse=True)

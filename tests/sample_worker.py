@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from assistant.errors import FileError
-from assistant.workers import Emit, serve
+from assistant.workers import Emit, check_cancelled, serve
 
 
 def count(request: dict[str, Any], emit: Emit) -> dict[str, Any]:
@@ -34,6 +34,14 @@ def sleep(request: dict[str, Any], emit: Emit) -> dict[str, Any]:
     return {}
 
 
+def steps(request: dict[str, Any], emit: Emit) -> dict[str, Any]:
+    emit({"started": True})
+    for _step in range(request["steps"]):
+        check_cancelled()
+        time.sleep(0.01)
+    return {"pid": os.getpid()}
+
+
 def take_memory(request: dict[str, Any], emit: Emit) -> dict[str, Any]:
     return {"size": len(bytearray(request["bytes"]))}
 
@@ -51,6 +59,7 @@ if __name__ == "__main__":
             "fail": fail,
             "crash": crash,
             "sleep": sleep,
+            "steps": steps,
             "take_memory": take_memory,
             "spin": spin,
         }

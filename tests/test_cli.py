@@ -163,7 +163,7 @@ def test_watch_leaves_at_ctrl_c_and_frees_the_lock(root: Path, capsys: pytest.Ca
 
 
 def test_text_for_the_terminal_is_harmless_and_measured_in_cells() -> None:
-    assert printable("a\x1b[31m\u202e\udcff") == "a\\x1b[31m\\u202e\\udcff"
+    assert printable("a\x1b[31m\n\u2028\u202e\udcff") == "a\\x1b[31m\\n\\u2028\\u202e\\xff"
     assert width("爵士 jazz") == 9
     assert fitted("爵士樂曲", 5) == "爵士…"
     assert table_lines([["爵士", "1"], ["jazz", "10"]], right=[1]) == ["爵士   1", "jazz  10"]

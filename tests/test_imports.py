@@ -21,8 +21,9 @@ SCREEN = ("textual", "rich", "tui")
 LATE = frozenset(
     f"assistant.musicgen.{name}"
     for name in (
-        "finish", "forward", "learner", "loss", "lora", "optimizer", "preflight", "preparing", "samples",
-        "training",
+        "engine.codec", "engine.conditioning", "engine.decoder", "engine.engine", "engine.layers",
+        "engine.products", "engine.rows", "engine.sampler", "engine.weights", "finish", "forward",
+        "generation", "learner", "loss", "lora", "optimizer", "preflight", "preparing", "samples", "training",
     )
 )  # fmt: skip
 """Imported only in a process of their own, where loading torch at the top is right."""

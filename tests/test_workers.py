@@ -77,6 +77,16 @@ def test_a_call_can_be_ended_from_another_thread(worker: Worker) -> None:
         worker.call("sleep", {})
 
 
+def test_a_cancelled_call_ends_and_the_process_stays(worker: Worker) -> None:
+    pid = worker.call("steps", {"steps": 0})["pid"]
+    worker.cancel()  # too late for that call, and no matter to the next
+    assert worker.call("steps", {"steps": 1})["pid"] == pid
+    with pytest.raises(ReportedError) as caught:
+        worker.call("steps", {"steps": 3000}, on_event=lambda event: worker.cancel())
+    assert caught.value.kind == "Cancelled"
+    assert worker.call("steps", {"steps": 1})["pid"] == pid
+
+
 def test_limits_hold() -> None:
     limits = Limits(memory_bytes=1 << 30, cpu_seconds=1)
     with Worker(MODULE, limits=limits, environment=ENVIRONMENT) as worker:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,10 @@ from assistant.i18n import _, set_language
 
 # Textual reads these once, when it is imported. Animations cost bytes over SSH and tell nothing.
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+
+SWITCH_SECONDS = 0.001
+GARBAGE_THRESHOLDS = (50_000, 20, 100)
+"""Objects, and collections of younger ones, until the next one of each generation."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,6 +81,10 @@ def run(root: Path | None, settings: Settings, config: Path | None) -> int:
 
     from tui.app import MusicHelperApp
 
+    # A key is not to wait for a thread that reads a long list, nor for a search of it for garbage.
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     app = MusicHelperApp(root, settings, config_file=config or _named_config())
     guard = Guard(app)
 

@@ -28,6 +28,7 @@ from tui.messages import (
     SnapshotRead,
     TakesNews,
 )
+from tui.notices import ended_runs, notification
 from tui.palette import ActionCommands
 from tui.screens.page import Page
 from tui.text import visible
@@ -35,13 +36,14 @@ from tui.theme import MUSICHELPER, MUSICHELPER_LIGHT, quiet_colours
 from tui.widgets.header import Header, home_short
 
 if TYPE_CHECKING:
+    from assistant.runs.record import RunRecord
     from tui.snapshot import Snapshot
 
 POLL_SECONDS = 1.0
 IDLE_POLLS = 3
 """Without anything going on, the library is read at each third poll."""
 
-QUIET_GROUPS = {"snapshot", "tracks", "follow", "queue", "clips"}
+QUIET_GROUPS = {"snapshot", "tracks", "follow", "queue", "clips", "picture", "loudness", "templates", "marks"}
 """Reads that come again by themselves: their failure is told in the header, not in a dialog."""
 
 
@@ -198,10 +200,24 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
             self.bridge.feed.learn(event.snapshot.watch)
         if event.snapshot == self.snapshot:
             return
+        if self.snapshot is not None:
+            self._tell_ends(ended_runs(self.snapshot.runs, event.snapshot.runs))
         self.snapshot = event.snapshot
         self._refresh_headers()
         if isinstance(self.screen, Page):
             self.screen.take_snapshot()
+
+    def _tell_ends(self, runs: list[RunRecord]) -> None:
+        notify = self.settings.notify
+        from assistant.runs.notify import end_sentence
+
+        for run in runs:
+            sentence = end_sentence(run)
+            self.say(visible(sentence), seconds=8)
+            if notify.bell:
+                self.bell()
+            if notify.desktop and self._driver is not None:
+                self._driver.write(notification(sentence))
 
     @on(IntakeChanged)
     def _intake_changed(self) -> None:
@@ -240,7 +256,13 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
     @on(PlayerReady)
     def _player_ready(self, event: PlayerReady) -> None:
         """Sound that needs the person's help is explained."""
-        if event.kind == "device":
+        from tui.screens.sound import SoundScreen
+
+        if isinstance(self.screen, SoundScreen):
+            self.screen.take(event)
+            return
+        if event.heard:
+            self.say(visible(event.sentence), seconds=6)
             return
         text = "\n\n".join(part for part in (event.command, event.link) if part)
         self.show_text(_("How you hear it"), text, hint=event.sentence, copy=event.command or event.link)
@@ -285,9 +307,15 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
 
     def action_help(self) -> None:
         if isinstance(self.screen, Page):
-            from tui.screens.help import HelpScreen
+            from tui.screens.help import HelpScreen, focused_of
 
-            self.push_screen(HelpScreen(self.screen.SCOPE))
+            self.push_screen(HelpScreen(self.screen.SCOPE, focused_of(self.screen.focused)))
+
+    def action_sound(self) -> None:
+        from tui.screens.sound import SoundScreen
+
+        if self.bridge is not None and isinstance(self.screen, Page):
+            self.push_screen(SoundScreen())
 
     def action_leave(self) -> None:
         if self.bridge is None or not self.bridge.engine.busy:
@@ -327,6 +355,11 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
         """Keep changed settings of the interface for the rest of this session."""
         interface = msgspec.structs.replace(self.settings.interface, **values)
         self.settings = msgspec.structs.replace(self.settings, interface=interface)
+
+    def change_notices(self, **values: Any) -> None:
+        """Keep changed settings of notifications for the rest of this session."""
+        notify = msgspec.structs.replace(self.settings.notify, **values)
+        self.settings = msgspec.structs.replace(self.settings, notify=notify)
 
     @on(SettingsSaved)
     def _settings_saved(self, event: SettingsSaved) -> None:

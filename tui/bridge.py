@@ -2,61 +2,56 @@
 
 from __future__ import annotations
 
-import threading
-import traceback
-from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.message_pump import MessagePump
 
 from assistant.config import Settings
-from assistant.errors import FileError, MusicHelperError
+from assistant.errors import MusicHelperError
 from assistant.i18n import _
 from assistant.library.library import Library
+from assistant.musicgen.prompts import translate
 from tui import messages
 from tui.engine import Engine
-from tui.feed import IntakeFeed
 from tui.following import RunFollower
+from tui.label_bridge import LabelBridge
 from tui.listening import Listening
 from tui.snapshot import SnapshotReader
+from tui.studio import Studio
+from tui.threads import explain as explain
 
 if TYPE_CHECKING:
     from textual.app import App
     from textual.message import Message
 
 
-Job = Callable[[Library], "Message | None"]
-
 FOLDER_SEARCH_SHOWN = 5
 HOLD = {"running": "pause", "paused": "resume", "stopped": "resume", "lost": "resume", "failed": "resume"}
 """What holding a run, or letting it go on, means by its state."""
 
 
-class Bridge:
+class Bridge(LabelBridge):
     """Calls into `assistant` for one library. Each thread opens the library for itself."""
 
     def __init__(
         self, app: App[Any], root: Path, settings: Settings, config_file: Path | None = None
     ) -> None:
-        self.app = app
-        self.root = root
-        self.settings = settings
+        super().__init__(app, root, settings)
         self._config_file = config_file
-        self.feed = IntakeFeed(app, root, settings)
         self.engine = Engine(app, root, settings)
         self.listening = Listening(app, settings.playback)
+        self.studio = Studio(self._start, settings)
         self._snapshots = SnapshotReader()
         self._follower: RunFollower | None = None
-        self._busy: set[str] = set()
-        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Let go of everything: the watcher, the player, the engine."""
         self.feed.stop()
         self.engine.close()
         self.listening.close()
+        self.reasons.close()
+        self.studio.close()
 
     # Reading
 
@@ -90,21 +85,6 @@ class Bridge:
 
         self._start(asker, "retry", job, drop=True)
 
-    def read_queue(self, asker: MessagePump, order: str) -> None:
-        """Answers with `QueueRead`."""
-
-        def job(library: Library) -> Message:
-            from assistant.label.queue import review_queue
-
-            items = review_queue(library, order=order)  # type: ignore[arg-type]  # a word of the table
-            return messages.QueueRead(items, library.genres())
-
-        self._start(asker, "queue", job, drop=True)
-
-    def read_proposals(self, asker: MessagePump) -> None:
-        """Answers with `ProposalsRead`."""
-        self._start(asker, "proposals", lambda lib: messages.ProposalsRead(lib.ledger.proposals()), drop=True)
-
     def read_details(self, asker: MessagePump, track_id: int, width: int) -> None:
         """Answers with `DetailsRead`: waveform and caption of a track."""
 
@@ -128,9 +108,13 @@ class Bridge:
         """Answers with `PeaksRead`."""
         self._start(asker, "details", lambda _lib: messages.PeaksRead(path, _peaks(path, width)[0]))
 
-    def read_clips(self, asker: MessagePump, limit: int) -> None:
-        """Answers with `ClipsRead`."""
-        self._start(asker, "clips", lambda lib: messages.ClipsRead(lib.ledger.clips(limit=limit)))
+    def translate(self, asker: MessagePump, prompt: str) -> None:
+        """Answers with `Translated`; the dictionary may take half a second to load."""
+        self._start(asker, "english", lambda _lib: messages.Translated(prompt, translate(prompt).english))
+
+    def read_clips(self, asker: MessagePump, limit: int, **chosen: Any) -> None:
+        """Answers with `ClipsRead`; `chosen` as in `Ledger.clips`."""
+        self._start(asker, "clips", lambda lib: messages.ClipsRead(lib.ledger.clips(limit=limit, **chosen)))
 
     def read_models(self, asker: MessagePump) -> None:
         """Answers with `ModelsRead`."""
@@ -142,13 +126,13 @@ class Bridge:
 
         self._start(asker, "models", job, drop=True)
 
-    def follow(self, asker: MessagePump, run_id: str) -> None:
+    def follow(self, asker: MessagePump, run_id: str, log_lines: int = 0) -> None:
         """Answers with `RunFollowed`; asked again, it reads only what was added since."""
 
         def job(library: Library) -> Message:
             if self._follower is None or self._follower.run_id != run_id:
                 self._follower = RunFollower(run_id)
-            return messages.RunFollowed(self._follower.read(library))
+            return messages.RunFollowed(self._follower.read(library, log_lines=log_lines))
 
         self._start(asker, "follow", job, drop=True)
 
@@ -165,6 +149,16 @@ class Bridge:
 
     # The library and its labels
 
+    def look_at_machine(self, asker: MessagePump) -> None:
+        """Answers with `MachineSeen`; needs no library."""
+
+        def job(_library: Library) -> Message:
+            from assistant.doctor import checks
+
+            return messages.MachineSeen(checks(None, self.settings))
+
+        self._start(asker, "machine", job, drop=True)
+
     def make_library(self, asker: MessagePump, root: Path) -> None:
         """Answers with `LibraryMade`."""
 
@@ -175,64 +169,6 @@ class Bridge:
             return messages.LibraryMade(root)
 
         self._start(asker, "make", job)
-
-    def decide(self, asker: MessagePump, track_id: int, action: str, genre: str | None = None) -> None:
-        """Answers with `Decided`. `action` is label, skip, flag or reject."""
-
-        def job(library: Library) -> Message:
-            from assistant.label.decisions import Labeller
-
-            labeller = Labeller(library)
-            if action == "label":
-                labeller.label(track_id, genre or "")
-            else:
-                getattr(labeller, action)(track_id)
-            self.feed.decided()
-            return messages.Decided(track_id, action, genre, _problems(labeller.problems))
-
-        self._start(asker, "decide", job)
-
-    def undo(self, asker: MessagePump, *, again: bool = False) -> None:
-        """Answers with `Undone`; `again` is the way back."""
-
-        def job(library: Library) -> Message:
-            from assistant.label.decisions import Labeller
-
-            labeller = Labeller(library)
-            decision = labeller.redo() if again else labeller.undo()
-            if decision is None:
-                return messages.Undone([], "", None, again)
-            tracks = [decision.track]
-            if decision.step is not None:
-                states = ("done",) if again else ("undone",)
-                step = library.ledger.decisions(states=states, step=decision.step)
-                tracks += [other.track for other in step if other.track != decision.track]
-            return messages.Undone(tracks, decision.action, decision.genre_to, again)
-
-        self._start(asker, "decide", job)
-
-    def preview_accept(self, asker: MessagePump, probability: float) -> None:
-        """Answers with `AcceptablesRead`."""
-
-        def job(library: Library) -> Message:
-            from assistant.label.decisions import Labeller
-
-            return messages.AcceptablesRead(probability, Labeller(library).acceptable(probability))
-
-        self._start(asker, "preview", job)
-
-    def accept_above(self, asker: MessagePump, probability: float) -> None:
-        """Answers with `Accepted`."""
-
-        def job(library: Library) -> Message:
-            from assistant.label.decisions import Labeller
-
-            labeller = Labeller(library)
-            decisions = labeller.accept_above(probability)
-            self.feed.decided()
-            return messages.Accepted([one.track for one in decisions], _problems(labeller.problems))
-
-        self._start(asker, "decide", job)
 
     # Runs
 
@@ -287,50 +223,6 @@ class Bridge:
             return messages.SettingsSaved(change_settings(values, self._config_file))
 
         self._start(asker, "settings", job)
-
-    # Threads
-
-    def _start(self, asker: MessagePump, group: str, job: Job, *, drop: bool = False) -> None:
-        with self._lock:
-            if drop and group in self._busy:
-                return
-            self._busy.add(group)
-        self.app.run_worker(
-            partial(self._work, asker, group, job),
-            name=group,
-            group=group,
-            thread=True,
-            exit_on_error=False,
-        )
-
-    def _work(self, asker: MessagePump, group: str, job: Job) -> None:
-        answer: Message | None
-        try:
-            with Library(self.root, self.settings) as library:
-                answer = job(library)
-        except Exception as error:
-            answer = explain(error, group)
-        finally:
-            with self._lock:
-                self._busy.discard(group)
-        if answer is not None:
-            asker.post_message(answer)
-
-
-def explain(error: Exception, group: str) -> messages.Failed:
-    """An error as a message; one that is nobody's known mistake keeps its traceback for the report."""
-    if isinstance(error, MusicHelperError):
-        return messages.Failed(error.title, error.hint, group, str(getattr(error, "log", "")).strip())
-    return messages.Failed(
-        _("Something unexpected went wrong: {reason}").format(reason=f"{type(error).__name__}: {error}"),
-        _("The app goes on. Please report this with the text below."),
-        group,
-        "".join(traceback.format_exception(error)),
-    )
-
-
-def _problems(errors: Iterable[FileError]) -> list[tuple[str, str]]:
-    return [(error.title, error.hint) for error in errors]
 
 
 def _peaks(path: Path, width: int) -> tuple[list[tuple[float, float]], str]:

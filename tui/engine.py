@@ -14,11 +14,12 @@ from assistant.config import Settings
 from assistant.errors import Cancelled, MusicHelperError
 from assistant.library.library import Library
 from tui.messages import Failed, Generated, GenerationEnded, GenerationMoved
+from tui.studio_messages import FirstSound
 
 if TYPE_CHECKING:
     from textual.app import App
 
-    from assistant.musicgen.client import Generator
+    from assistant.serving.client import Generator
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ class Engine:
                     self._generator.close()
 
     def _handle(self, library: Library, request: _Request) -> None:
-        from assistant.musicgen.client import Generator
         from assistant.musicgen.spec import GenerateSpec
+        from assistant.serving.client import Generator
         from tui.bridge import explain
 
         cancelled = self._cancelled
@@ -95,6 +96,9 @@ class Engine:
                             int(event.get("clip") or 0), spec.count, int(event["done"]), int(event["total"])
                         )
                         request.asker.post_message(moved)
+                    elif kind == "sound":
+                        path, heard = Path(str(event["path"])), float(event.get("seconds") or 0.0)
+                        request.asker.post_message(FirstSound(path, heard, int(event.get("clip") or 0)))
                     elif kind == "loading":
                         request.asker.post_message(GenerationMoved(0, spec.count, 0, 0))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from assistant.config import Settings
 from assistant.i18n import _
+from tui.setting_fields import as_chosen, as_shown, fields_of
 from tui.text import visible
 from tui.widgets.form import Field, Option
 
@@ -14,57 +16,45 @@ if TYPE_CHECKING:
     from assistant.library.ledger import ClipRow
     from assistant.musicgen.models import ModelInfo
 
-FROM_RECIPE = ("prompt", "model", "duration", "temperature", "top_k", "top_p", "cfg", "continue_from")
+FIRST = (
+    "model",
+    "duration",
+    "count",
+    "seed",
+    "temperature",
+    "top_k",
+    "top_p",
+    "cfg",
+    "continue_from",
+    "melody",
+)
+ELSEWHERE = ("prompt", "prompts", "english", "out")
+"""Settings that the form does not have: the prompt has a line of its own, its English comes with it, and the
+clips go into the library."""
+NOT_REUSED = ("prompts", "count", "out", "device", "precision", "seed")
 HISTORY_KEPT = 100
+VARIATIONS = 4
 
 
 def start_values(settings: Settings) -> dict[str, Any]:
     """The form at its first opening."""
-    section = settings.generate
-    return {
-        "prompt": "",
-        "model": settings.musicgen.model,
-        "duration": section.duration,
-        "count": 1,
-        "seed": None,
-        "temperature": section.temperature,
-        "top_k": section.top_k,
-        "top_p": section.top_p,
-        "cfg": section.cfg,
-        "continue_from": None,
-        "format": "wav",
-    }
+    from assistant.musicgen.meaning import generate_meanings
+    from assistant.musicgen.spec import GenerateSpec
+
+    return as_shown(GenerateSpec.from_settings(settings).as_dict(), generate_meanings())
 
 
 def fields(models: Sequence[ModelInfo]) -> list[Field]:
     """The lines of the form, in the language in use."""
-    return [
-        Field("model", _("Model"), "choice", options=[model_option(model) for model in models]),
-        Field("duration", _("Seconds"), "number", step=1, least=0.5),
-        Field("count", _("Clips"), "whole", step=1, least=1),
-        Field(
-            "seed",
-            _("Seed"),
-            "whole",
-            step=1,
-            least=0,
-            empty=_("by chance"),
-            help=_("The same seed gives the same clip. Empty: by chance."),
-        ),
-        Field("temperature", _("Temperature"), "number", step=0.1, least=0),
-        Field("top_k", "Top-k", "whole", step=50, least=0, zero=_("all")),
-        Field("top_p", "Top-p", "number", step=0.05, least=0, zero=_("off")),
-        Field("cfg", _("Guidance"), "number", step=0.5, least=0),
-        Field(
-            "continue_from", _("Go on from"), empty=_("nothing"), help=_("A clip or a track; empty: nothing.")
-        ),
-        Field(
-            "format",
-            _("File"),
-            "choice",
-            options=[Option(name, name) for name in ("wav", "flac", "ogg", "mp3")],
-        ),
-    ]
+    from assistant.musicgen.meaning import generate_meanings
+
+    options = [model_option(model) for model in models]
+    return fields_of(
+        generate_meanings(),
+        first=FIRST,
+        without=ELSEWHERE,
+        changes={"model": {"kind": "choice", "options": options}},
+    )
 
 
 def model_option(model: ModelInfo) -> Option:
@@ -76,15 +66,19 @@ def model_option(model: ModelInfo) -> Option:
 
 def spec_values(values: dict[str, Any]) -> dict[str, Any]:
     """The form's values as fields of `GenerateSpec`."""
-    chosen = dict(values)
-    chosen["prompt"] = str(values.get("prompt") or "").strip()
-    chosen["continue_from"] = values.get("continue_from") or None
-    return chosen
+    from assistant.musicgen.meaning import generate_meanings
+
+    prompt = str(values.get("prompt") or "").strip()
+    return as_chosen({**values, "prompt": prompt}, generate_meanings())
 
 
 def from_recipe(recipe: dict[str, Any], *, seed: bool) -> dict[str, Any]:
     """What of a clip's recipe goes back into the form; its seed too, or one by chance."""
-    values = {name: recipe[name] for name in FROM_RECIPE if name in recipe}
+    from assistant.musicgen.meaning import generate_meanings
+    from assistant.musicgen.spec import GenerateSpec
+
+    names = [field.name for field in dataclasses.fields(GenerateSpec) if field.name not in NOT_REUSED]
+    values = as_shown({name: recipe[name] for name in names if name in recipe}, generate_meanings())
     values["seed"] = recipe.get("seed") if seed else None
     values["count"] = 1
     return values
@@ -94,6 +88,19 @@ def prompt_history(clips: Sequence[ClipRow], typed: Sequence[str]) -> list[str]:
     """Earlier prompts, the last one first, each once."""
     said = [*reversed(typed), *(str(clip.recipe.get("prompt") or "") for clip in clips)]
     return [prompt for prompt in dict.fromkeys(said) if prompt][:HISTORY_KEPT]
+
+
+def english_words(prompt: str) -> str:
+    """What the model is told for a Chinese prompt, in a line; empty for an English one."""
+    from assistant.musicgen.prompts import is_chinese, translate
+
+    if not is_chinese(prompt):
+        return ""
+    found = translate(prompt)
+    words = _("The model is told: {english}").format(english=found.english or "–")
+    if found.unknown:
+        words += "\n" + _("Not understood: {words}.").format(words=", ".join(found.unknown))
+    return words
 
 
 def recipe_line(clip: ClipRow) -> str:
@@ -107,3 +114,17 @@ def recipe_line(clip: ClipRow) -> str:
         visible(str(recipe.get("model", "?"))),
     ]
     return "  ".join(parts)
+
+
+def marks(clip: ClipRow) -> str:
+    """What the person thinks of a clip, in four cells."""
+    favourite = "*" if clip.favourite else " "
+    rating = str(clip.rating) if clip.rating else " "
+    return f"{favourite}{rating}{'n' if clip.note else ' '} "
+
+
+def other_model(clip: ClipRow, models: Sequence[ModelInfo], chosen: str) -> str | None:
+    """The model to set beside the one of a clip: its base, or the chosen one where it has none."""
+    made_by = str(clip.recipe.get("model") or "")
+    base = next((model.base for model in models if model.name == made_by), None)
+    return base or (chosen if chosen != made_by else None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from assistant.i18n import _, ngettext
+from assistant.label.views import view_name
 from tui.actions import DIGITS, Keys
 from tui.labelling import OPEN, LabelSession
 from tui.text import bar, clock, fit, fit_middle, len_cells, pad, span, visible
@@ -14,6 +15,7 @@ from tui.vocabulary import status
 
 if TYPE_CHECKING:
     from assistant.label.queue import QueueItem
+    from tui.messages import WhyRead
 
 PROPOSALS_SHOWN = 3
 DIGITS_IN_ROW = 5
@@ -36,6 +38,14 @@ class LabelLines:
         """Tracks that wait and are not in the session."""
         self.kept = (0, 0)
         """Proposals that the person kept, of those decided on."""
+        self.today = 0
+        """Labels given since midnight."""
+        self.playing: float | None = None
+        """Seconds into the track where it is being heard."""
+        self.cue = 0.0
+        """Where playing begins."""
+        self.why: WhyRead | None = None
+        """What speaks for the proposal, where that was asked for."""
 
     def name(self, width: int) -> Content:
         """The name of the file, and what was decided about it."""
@@ -43,6 +53,8 @@ class LabelLines:
         if item is None:
             if not self.read:
                 return Content("")
+            if self.session.view != "waiting":
+                return Content.styled(_("Nothing is left here."), "bold")
             text = _("All tracks have a genre.") if self.session.items else _("No track waits for a genre.")
             return Content.styled(text, "bold")
         state = self.session.state(item.track.id)
@@ -63,12 +75,73 @@ class LabelLines:
         track = item.track
         who = " – ".join(visible(part) for part in (track.artist, track.title) if part)
         folder = visible(track.path.parent) if str(track.path.parent) != "." else ""
-        facts = "  ".join(part for part in (clock(track.duration), who, folder) if part)
+        facts = "  ".join(part for part in (self._clock(track.duration), who, folder) if part)
+        if self.session.view == "contradicted" and item.proposal is not None:
+            words = _("in {genre}, sounds like {other}").format(
+                genre=visible(item.proposal.top[1][0]), other=visible(item.proposal.genre)
+            )
+            warning = fit(words, width)
+            rest = fit(facts, max(0, width - len_cells(warning) - 2))
+            return Content.assemble((warning, "$warning"), "  ", (rest, "$dim"))
         if item.proposal is not None and item.proposal.none_of_these:
             warning = fit(_("perhaps none of these"), width)
             rest = fit(facts, max(0, width - len_cells(warning) - 2))
             return Content.assemble((warning, "$warning"), "  ", (rest, "$dim"))
         return Content.styled(fit(facts, width), "$dim")
+
+    def _clock(self, duration: float | None) -> str:
+        if self.playing is not None:
+            return f"▶ {clock(self.playing)} / {clock(duration)}"
+        return f"{clock(self.cue)} / {clock(duration)}" if self.cue else clock(duration)
+
+    def segments(self, width: int) -> Content:
+        """Below the waveform: the digit of the genre that is heard in each part of the track."""
+        item, why = self.session.current, self.why
+        if item is None or why is None or why.track != item.track.id or not why.segments:
+            return Content("")
+        duration = item.track.duration or 1.0
+        top = self.top(item)
+        marked = top[self.choice][0] if self.choice < len(top) else ""
+        pieces = []
+        for place, segment in enumerate(why.segments):
+            end = why.segments[place + 1].start if place + 1 < len(why.segments) else duration
+            first = round(segment.start / duration * width)
+            last = round(min(end, duration) / duration * width)
+            sign = self.digit_of(segment.genre).strip() or visible(segment.genre)[:1]
+            style = "$accent" if segment.genre == marked else "$dim"
+            pieces.append(((sign + "·" * width)[: max(0, last - first)], style))
+        return Content.assemble(*pieces).truncate(width)
+
+    def reasons(self, width: int) -> Content:
+        """The confirmed tracks that sound most like this one, and how much of it agrees."""
+        item, why = self.session.current, self.why
+        if item is None or why is None or why.track != item.track.id:
+            return Content.styled(_("Listening…"), "$dim")
+        lines = []
+        proposal = item.proposal
+        if proposal is not None and proposal.agreement is not None:
+            words = _("{share:.0%} of its parts say {genre}").format(
+                share=proposal.agreement, genre=visible(proposal.genre)
+            )
+            likely = [visible(genre) for genre, _chance in proposal.top[: proposal.likely or 0]]
+            if len(likely) > 1:
+                words += " · " + _("possible: {genres}").format(genres=", ".join(likely))
+            lines.append(Content.styled(fit(words, width), "$dim"))
+        for one in why.neighbours:
+            genre = pad(visible(one.genre), min(12, width // 4))
+            room = max(8, width - len_cells(genre) - 8)
+            lines.append(
+                Content.assemble(
+                    (f"{max(0.0, one.likeness):>4.0%} ", "$primary"),
+                    (genre, ""),
+                    " ",
+                    (fit_middle(visible(one.path.name), room), "$dim"),
+                )
+            )
+        if not why.neighbours:
+            words = why.problem or _("No confirmed track has been heard by this classifier yet.")
+            lines.append(Content.styled(fit(visible(words), width), "$dim"))
+        return Content("\n").join(lines)
 
     def proposals(self, width: int) -> Content:
         """The likeliest genres with their bars; the marked one is what accepting means."""
@@ -122,30 +195,37 @@ class LabelLines:
         if not self.read:
             return Content("")
         session = self.session
-        done = sum(action == "label" for action, _genre in session.decided.values())
-        left = len(session.open)
         place = min(session.index + 1, len(session.items))
         parts = [
             _("{place} of {total}").format(place=place, total=len(session.items)),
-            _("{count} labelled").format(count=done),
-            {
-                "margin": _("closest first"),
-                "confident": _("surest first"),
-                "newest": _("newest first"),
-                "folder": _("by folder"),
-            }[session.order],
+            _("{count} labelled").format(count=session.labelled),
         ]
-        if self.kept[1]:
-            parts.append(_("{share:.0%} kept").format(share=self.kept[0] / self.kept[1]))
-        pace = session.pace()
+        pace, left = session.pace(), session.left
+        if pace:
+            parts.append(_("{rate:.0f} a minute").format(rate=60 / max(pace, 0.01)))
         if pace and left:
             parts.append(_("{time} left").format(time=span(pace * left)))
+        if self.today > session.labelled:
+            parts.append(_("{count} today").format(count=self.today))
+        if self.kept[1]:
+            parts.append(_("{share:.0%} kept").format(share=self.kept[0] / self.kept[1]))
         word = Content.styled(self.word, "bold")
         if self.new:
             words = ngettext("{count} new", "{count} new", self.new).format(count=self.new)
             gap = "  " if self.word else ""
             word = Content.assemble(word, gap, (f"{self._keys.name('label.reload')} {words}", "$accent"))
         return Content.assemble(word, "\n", (" · ".join(parts), "$dim"))
+
+    def title(self) -> str:
+        """Over the queue: which one it is, and its order."""
+        if self.session.view != "waiting":
+            return view_name(self.session.view)
+        return {
+            "margin": _("closest first"),
+            "confident": _("surest first"),
+            "newest": _("newest first"),
+            "folder": _("by folder"),
+        }[self.session.order]
 
     def queue_line(self, item: QueueItem, width: int) -> Content:
         """A line of the queue."""

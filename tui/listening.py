@@ -33,12 +33,32 @@ class Listening:
         self._settings = msgspec.structs.replace(self._settings, player=kind)
         self._start(self._choose_anew)
 
-    def toggle(self, path: Path, start: float = 0.0) -> None:
+    def toggle(self, path: Path, start: float = 0.0, *, loop: bool = False) -> None:
         """Play a file, or stop it where it is playing.
 
         Where the person must do something to hear it, the app is told what with `PlayerReady`.
         """
-        self._start(partial(self._toggle, path, start))
+        self._start(partial(self._toggle, path, start, loop))
+
+    def play(
+        self, path: Path, start: float = 0.0, *, gain: float = 0.0, loop: bool = False, title: str = ""
+    ) -> None:
+        """Play a file from a place on, in place of what is playing; see `Player.play`."""
+        self._start(partial(self._play, path, start, gain, loop, title))
+
+    @property
+    def kind(self) -> str:
+        """The kind of player in use; empty while none was needed yet."""
+        return self._player.kind if self._player is not None else ""
+
+    @property
+    def settings(self) -> PlaybackSettings:
+        """The settings in force."""
+        return self._settings
+
+    def explain(self) -> None:
+        """Choose the player, if none is there yet, and answer the app with `PlayerReady`."""
+        self._start(self._explain)
 
     def stop(self) -> None:
         """Be silent."""
@@ -90,22 +110,33 @@ class Listening:
     def _tell(self) -> None:
         player = self._player
         assert player is not None
-        self._app.post_message(PlayerReady(player.kind, player.sentence, player.command, player.link))
+        self._app.post_message(
+            PlayerReady(player.kind, player.sentence, player.command, player.link, player.heard)
+        )
+
+    def _explain(self) -> None:
+        self._choose()
+        self._tell()
 
     def _choose_anew(self) -> None:
         self.close()
         self._choose()
         self._tell()
 
-    def _toggle(self, path: Path, start: float) -> None:
+    def _toggle(self, path: Path, start: float, loop: bool) -> None:
         self._choose()
         assert self._player is not None
         if self._player.playing() == path:
             self._player.stop()
         else:
-            self._player.play(path, start)
-            if not self._player.heard:
-                self._tell()
+            self._play(path, start, loop=loop)
+
+    def _play(self, path: Path, start: float, gain: float = 0.0, loop: bool = False, title: str = "") -> None:
+        self._choose()
+        assert self._player is not None
+        self._player.play(path, start, gain=gain, loop=loop, title=title)
+        if not self._player.heard:
+            self._tell()
 
     def _stop(self) -> None:
         if self._player is not None:

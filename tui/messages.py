@@ -10,7 +10,11 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 if TYPE_CHECKING:
+    from assistant.classify.neighbours import Neighbour
+    from assistant.classify.predict import SegmentGuess
+    from assistant.doctor import Check
     from assistant.label.queue import QueueItem
+    from assistant.label.views import View
     from assistant.library.ledger import ClipRow, Proposal, Track
     from assistant.musicgen.models import ModelInfo
     from assistant.runs.record import RunRecord
@@ -65,6 +69,13 @@ class FoldersFound(News):
 
 
 @dataclass
+class MachineSeen(News):
+    """What was found about this machine, the most important first."""
+
+    checks: list[Check]
+
+
+@dataclass
 class TracksRead(News):
     """Tracks as the ledger has them, the last changed first."""
 
@@ -88,10 +99,57 @@ class IntakeChanged(News):
 
 @dataclass
 class QueueRead(News):
-    """The tracks that wait for a genre."""
+    """The tracks of a queue, and where the last session left off in it."""
 
     items: list[QueueItem]
     genres: list[str]
+    view: View = "waiting"
+    order: str = "margin"
+    track: int | None = None
+
+
+@dataclass
+class ViewsRead(News):
+    """What can be gone through: how many tracks each queue holds, and when contradictions were looked for."""
+
+    counts: dict[View, int]
+    searched: float | None
+
+
+@dataclass
+class ReviewMoved(News):
+    """How far the search for labels that the sound contradicts is."""
+
+    done: int
+    total: int
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, ReviewMoved)
+
+
+@dataclass
+class ReviewDone(News):
+    """The search for labels that the sound contradicts has ended."""
+
+    found: int
+
+
+@dataclass
+class WhyRead(News):
+    """What speaks for a track's proposal: what its parts sound like, and which tracks it resembles."""
+
+    track: int
+    segments: list[SegmentGuess]
+    neighbours: list[Neighbour]
+    problem: str = ""
+
+
+@dataclass
+class CaptionSaved(News):
+    """A track has another caption now."""
+
+    track: int
+    caption: str
 
 
 @dataclass
@@ -154,6 +212,14 @@ class PeaksRead(News):
 
     path: Path
     peaks: list[tuple[float, float]]
+
+
+@dataclass
+class Translated(News):
+    """The English that a model would be told for a prompt."""
+
+    prompt: str
+    english: str
 
 
 @dataclass
@@ -233,6 +299,8 @@ class PlayerReady(News):
     """To run on the listener's own computer; may be empty."""
     link: str
     """To open in a browser; may be empty."""
+    heard: bool = True
+    """Whether it reaches the person as things are."""
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from assistant.library.library import Library
 
 if TYPE_CHECKING:
+    from assistant.library.ledger import Track
     from assistant.runs.gpu import Gpu
     from assistant.runs.record import RunRecord
 
 UNLABELLED_FOLDER = ""
+RECENT_SHOWN = 12
 WATCH_SHOWN = (
     "running", "pid", "backend", "watches", "watch_limit", "last_scan", "missed", "note", "hint",
 )  # fmt: skip
@@ -45,6 +48,10 @@ class Snapshot:
     """Version, held-out accuracy by track, chance."""
     kept: tuple[int, int] = (0, 0)
     """Proposals that the person kept, of those decided on."""
+    labelled_today: int = 0
+    """Labels that the person gave since midnight."""
+    recent: tuple[Track, ...] = ()
+    """What came in or failed last, the newest first."""
     clips: int = 0
     own_models: int = 0
     gpus: tuple[Gpu, ...] = ()
@@ -85,6 +92,7 @@ class SnapshotReader:
     def __init__(self) -> None:
         self._signature: tuple[tuple[int, int], ...] = ()
         self._queue = (0, 0)
+        self._recent: tuple[Track, ...] = ()
 
     def read(self, library: Library) -> Snapshot:
         """The library as it is now."""
@@ -104,7 +112,8 @@ class SnapshotReader:
                 total[0] += number
                 total[1] += seconds if state == "ready" else 0.0
         without = totals.pop(UNLABELLED_FOLDER)
-        to_label, proposed = self._waiting(library)
+        self._look_again(library)
+        to_label, proposed = self._queue
         report = current_version(library)
         return Snapshot(
             root=library.root,
@@ -117,20 +126,24 @@ class SnapshotReader:
             runs=tuple(list_runs(library)),
             classifier=(report.version, report.accuracy, report.chance) if report else None,
             kept=library.ledger.kept_proposals(),
+            labelled_today=library.ledger.labelled_since(_midnight()),
+            recent=self._recent,
             clips=library.ledger.count("clips"),
             own_models=_own_models(library),
             gpus=tuple(gpus()),
         )
 
-    def _waiting(self, library: Library) -> tuple[int, int]:
-        from assistant.label.queue import review_queue
-
+    def _look_again(self, library: Library) -> None:
         signature = _signature(library.paths.ledger)
         if signature != self._signature:
-            items = review_queue(library)
-            self._queue = (len(items), sum(item.proposal is not None for item in items))
+            self._queue = library.ledger.waiting_counts(library.unlabelled)
+            self._recent = tuple(library.ledger.recent_tracks(limit=RECENT_SHOWN))
             self._signature = signature
-        return self._queue
+
+
+def _midnight() -> float:
+    now = time.localtime()
+    return time.mktime((*now[:3], 0, 0, 0, *now[6:]))
 
 
 def _signature(path: Path) -> tuple[tuple[int, int], ...]:

@@ -6,59 +6,84 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from assistant.config import MusicGenSettings
+from assistant.config import Settings
 from assistant.i18n import _, ngettext
-from tui.text import span
+from tui.setting_fields import as_chosen, as_shown, fields_of
+from tui.text import clock, size, span
 from tui.widgets.form import Field, Option
 
 if TYPE_CHECKING:
     from assistant.musicgen.models import ModelInfo
+    from assistant.runs.record import RunRecord
     from tui.snapshot import Snapshot
 
 PRESETS = ("quick", "style", "full")
-FROM_SETTINGS = (
+FIRST = (
+    "preset",
+    "name",
     "model",
+    "genres",
+    "method",
     "steps",
     "batch_size",
     "accumulation",
     "crop_seconds",
     "learning_rate",
     "validate_every",
+    "sample_every",
     "checkpoint_every",
     "seed",
 )
+CHOSEN = ("preset", "name", "model", "genres", "device")
+"""What the person chose stays when the preset changes."""
 
 
-def preset_values(preset: str, settings: MusicGenSettings) -> dict[str, Any]:
-    """The values of a preset: the configured ones, shorter for a quick try, longer for all music."""
-    values: dict[str, Any] = {name: getattr(settings, name) for name in FROM_SETTINGS}
-    if preset == "quick":
-        values |= {
-            "steps": max(1, min(60, settings.steps // 3)),
-            "batch_size": min(2, settings.batch_size),
-            "accumulation": 1,
-            "crop_seconds": min(5.0, settings.crop_seconds),
-            "validate_every": 20,
-        }
-    elif preset == "full":
-        values |= {
-            "steps": settings.steps * 10,
-            "accumulation": settings.accumulation * 2,
-            "crop_seconds": max(20.0, settings.crop_seconds),
-            "validate_every": settings.validate_every * 2,
-            "checkpoint_every": settings.checkpoint_every * 2,
-        }
-    return values
+def preset_values(preset: str, settings: Settings) -> dict[str, Any]:
+    """The values of a preset, as the command line has them."""
+    from assistant.musicgen.meaning import finetune_meanings
+    from assistant.musicgen.spec import FinetuneSpec
+
+    values = FinetuneSpec.from_settings(settings, preset=preset, name="x").as_dict()
+    return as_shown(values, finetune_meanings())
 
 
-def start_values(settings: MusicGenSettings) -> dict[str, Any]:
+def start_values(settings: Settings) -> dict[str, Any]:
     """The form at its first opening."""
-    return {"preset": "style", "name": "", "genres": (), **preset_values("style", settings)}
+    return {**preset_values("style", settings), "preset": "style", "name": "", "genres": ()}
+
+
+def change_preset(values: dict[str, Any], settings: Settings) -> None:
+    """Put in what the chosen preset means, and leave what the person chose beside it."""
+    new = preset_values(values["preset"], settings)
+    values.update({name: value for name, value in new.items() if name not in CHOSEN})
+
+
+def values_of_run(run: RunRecord) -> tuple[dict[str, Any], str]:
+    """The settings of a run for a new one, and a word on what was changed of them.
+
+    A run that ended for want of memory gets half the batch and twice the accumulation.
+    """
+    from assistant.musicgen.meaning import finetune_meanings
+
+    values = {**as_shown(run.spec, finetune_meanings()), "name": ""}
+    if (run.error or {}).get("kind") != "memory":
+        return values, _("The form has the settings of {name}.").format(name=run.name)
+    batch = int(values.get("batch_size") or 1)
+    if batch > 1:
+        values["batch_size"] = batch // 2
+        values["accumulation"] = -(-int(values.get("accumulation") or 1) * batch // (batch // 2))
+        return values, _("Smaller batches, and as many more of them: the result is the same.")
+    values["crop_seconds"] = max(1.0, float(values.get("crop_seconds") or 10.0) / 2)
+    return values, _("Shorter crops need less memory.")
 
 
 def spec_values(values: dict[str, Any]) -> dict[str, Any]:
     """The form's values as fields of `FinetuneSpec`; without a name, one of style and date."""
-    chosen = {name: value for name, value in values.items() if value is not None}
+    from assistant.musicgen.meaning import finetune_meanings
+
+    chosen = as_chosen(
+        {name: value for name, value in values.items() if value is not None}, finetune_meanings()
+    )
     if not chosen.get("name"):
         genres = "-".join(values["genres"][:2]) or str(values["preset"])
         word = "".join(char if char.isalnum() else "-" for char in genres).strip("-") or "tuned"
@@ -68,50 +93,37 @@ def spec_values(values: dict[str, Any]) -> dict[str, Any]:
 
 def fields(snapshot: Snapshot | None, models: Sequence[ModelInfo]) -> list[Field]:
     """The lines of the form, in the language in use."""
+    from assistant.musicgen.meaning import finetune_meanings
+
     genres = [genre for genre in snapshot.genres if genre.tracks] if snapshot else []
-    return [
-        Field(
-            "preset",
-            _("Preset"),
-            "choice",
-            options=[
-                Option("quick", _("quick try"), _("minutes; shows that all works")),
-                Option("style", _("style"), _("the configured values; choose one genre or a few")),
-                Option("full", _("all music"), _("ten times as long, longer crops")),
-            ],
-        ),
-        Field(
-            "name", _("Name"), empty=_("(made from style and date)"), help=_("The folder of the new model.")
-        ),
-        Field(
-            "model",
-            _("Start from"),
-            "choice",
-            options=[Option(one.name, one.name, one.licence) for one in models],
-        ),
-        Field(
-            "genres",
-            _("Genres"),
-            "choices",
-            empty=_("all"),
-            options=[
-                Option(
-                    genre.name,
-                    genre.name,
-                    ngettext("{count} track", "{count} tracks", genre.tracks).format(count=genre.tracks),
-                )
-                for genre in genres
-            ],
-        ),
-        Field("steps", _("Steps"), "whole", step=50, least=1),
-        Field("batch_size", _("Batch size"), "whole", step=1, least=1),
-        Field("accumulation", _("Accumulation"), "whole", step=1, least=1),
-        Field("crop_seconds", _("Crop (s)"), "number", step=1, least=1),
-        Field("learning_rate", _("Learning rate"), "number", step=0, least=0, zero=_("by the model's size")),
-        Field("validate_every", _("Validate every"), "whole", step=10, least=0, zero=_("never")),
-        Field("checkpoint_every", _("Save every"), "whole", step=50, least=0, zero=_("only at the end")),
-        Field("seed", _("Seed"), "whole", step=1, least=0),
-    ]
+    return fields_of(
+        finetune_meanings(),
+        first=FIRST,
+        changes={
+            "preset": {
+                "options": [
+                    Option("quick", _("quick try"), _("minutes; shows that all works")),
+                    Option("style", _("style"), _("the configured values; choose one genre or a few")),
+                    Option("full", _("all weights"), _("longer crops; learns most and needs most memory")),
+                ]
+            },
+            "model": {
+                "kind": "choice",
+                "options": [Option(one.name, one.name, one.licence) for one in models],
+            },
+            "genres": {
+                "kind": "choices",
+                "options": [
+                    Option(
+                        genre.name,
+                        genre.name,
+                        ngettext("{count} track", "{count} tracks", genre.tracks).format(count=genre.tracks),
+                    )
+                    for genre in genres
+                ],
+            },
+        },
+    )
 
 
 def estimate(values: dict[str, Any], snapshot: Snapshot | None) -> list[tuple[str, str]]:
@@ -149,3 +161,40 @@ def estimate(values: dict[str, Any], snapshot: Snapshot | None) -> list[tuple[st
         free = (gpu.memory_total - gpu.memory_used) / 2**30
         lines.append(("$dim", _("{name}, {free:.0f} GiB free.").format(name=gpu.name, free=free)))
     return lines
+
+
+def preflight_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """The answers of a look ahead: (style, sentence) pairs; what needs attention is marked."""
+    lines = [
+        (
+            "",
+            ngettext(
+                "{count} track to learn, {held} held out.",
+                "{count} tracks to learn, {held} held out.",
+                found["tracks"],
+            ).format(count=found["tracks"], held=found["held_out"]),
+        ),
+        (
+            "",
+            _("About {time} in all, {each:.2f} s a step on {device} ({precision}).").format(
+                time=clock(found["seconds"]),
+                each=found["seconds_per_step"],
+                device=found["device"],
+                precision=found["precision"],
+            ),
+        ),
+        (
+            "" if found["memory_bytes"] < 0.9 * found["memory_total"] else "$text-warning",
+            _("Memory {used} of {total}.").format(
+                used=size(found["memory_bytes"]), total=size(found["memory_total"])
+            ),
+        ),
+        (
+            "" if found["disk_bytes"] < found["disk_free"] else "$text-error",
+            _("Disk {needed}, {free} free.").format(
+                needed=size(found["disk_bytes"]), free=size(found["disk_free"])
+            ),
+        ),
+    ]
+    lines += [("$dim", text) for text in found["reasons"]]
+    return lines + [("$text-warning", f"! {text}") for text in found["warnings"]]

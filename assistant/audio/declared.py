@@ -9,16 +9,24 @@ from typing import BinaryIO
 
 _UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)  # written by programs that could not seek back
 _OGG_TAIL = 70_000  # an Ogg page is at most 65,307 bytes
+_ASF_HEADER = 1 << 16
+_ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _MP3_RATES = (44100, 48000, 32000)
 
 
 def chunk_share(path: Path) -> float:
-    """The share of the declared sound data that a WAV, RF64, W64 or AIFF file really has, 0 to 1."""
+    """The share of the declared sound data that a WAV, RF64, W64, AIFF, AU or CAF file really has, 0 to 1."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(12)
         if head[:4] == b"riff":
             return _w64_share(file, size)
+        if head[:4] == b"caff":
+            return _caf_share(file, size)
+        if head[:4] == b".snd" and len(head) == 12:
+            start, length = struct.unpack(">II", head[4:])
+            known = length and length not in _UNKNOWN_SIZES
+            return max(0.0, min(1.0, (size - start) / length)) if known else 1.0
         if head[:4] not in (b"RIFF", b"RF64", b"FORM"):
             return 1.0
         order, name = (">", b"SSND") if head[:4] == b"FORM" else ("<", b"data")
@@ -49,6 +57,34 @@ def _w64_share(file: BinaryIO, size: int) -> float:
     return 1.0
 
 
+def _caf_share(file: BinaryIO, size: int) -> float:
+    file.seek(8)
+    while len(chunk := file.read(12)) == 12:
+        kind, length = struct.unpack(">4sq", chunk)
+        here = file.tell()
+        if kind == b"data":
+            return min(1.0, (size - here) / length) if length > 0 else 1.0
+        if length < 0:
+            break
+        file.seek(here + length)
+    return 1.0
+
+
+def asf_seconds(path: Path) -> float | None:
+    """The seconds that the File Properties Object of an ASF or WMA file declares; None for a broadcast.
+
+    FFmpeg makes the length shorter where the file is (ASF specification, 3.2).
+    """
+    with path.open("rb") as file:
+        header = file.read(_ASF_HEADER)
+    at = header.find(_ASF_PROPERTIES)
+    if at < 0 or len(header) < at + 92:
+        return None
+    length, _sending, preroll, flags = struct.unpack("<QQQI", header[at + 64 : at + 92])
+    seconds = length / 1e7 - preroll / 1e3
+    return seconds if seconds > 0 and not flags & 1 else None
+
+
 def ogg_is_cut(path: Path) -> bool:
     """Whether an Ogg file ends inside a page, as a broken download does."""
     size = path.stat().st_size
@@ -58,10 +94,8 @@ def ogg_is_cut(path: Path) -> bool:
     start = tail.rfind(b"OggS\0")
     if start < 0 or len(tail) - start < 27:
         return start >= 0
-    ends_stream = bool(tail[start + 5] & 4)
     segments = tail[start + 27 : start + 27 + tail[start + 26]]
-    whole = 27 + tail[start + 26] + sum(segments)
-    return len(tail) - start < whole and not ends_stream
+    return len(tail) - start < 27 + tail[start + 26] + sum(segments)
 
 
 def mp3_seconds(path: Path) -> float | None:

@@ -6,7 +6,6 @@ gets nothing, because the libraries see an open file and may open no other.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ import numpy as np
 import soundfile
 
 from assistant.audio.channels import mixing
-from assistant.audio.declared import chunk_share, mp3_seconds, ogg_is_cut
+from assistant.audio.declared import asf_seconds, chunk_share, mp3_seconds, ogg_is_cut
 from assistant.audio.formats import Content
+from assistant.audio.open import open_sound
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
 
@@ -30,7 +30,6 @@ _MAX_CHANNELS = 64
 # Demuxers whose duration is written in the file; the others' is a guess from the bit rate.
 _HONEST = {
     "mov,mp4,m4a,3gp,3g2,mj2",
-    "asf",
     "matroska,webm",
     "flac",
     "ape",
@@ -85,15 +84,17 @@ class _Unsuited(Exception):
 
 
 def _open_soundfile(path: Path, content: Content) -> Sound:
-    with _soundfile(path) as file:
+    with open_sound(path) as file:
         frames, rate, channels = file.frames, file.samplerate, file.channels
         container, codec = file.format, file.subtype
         if container == "MP3" or channels > 2:
             raise _Unsuited  # which loudspeaker a channel is for, only the other knows
+        if container == "FLAC" and frames >= 1 << 50:
+            raise _Unsuited  # of a stream that was never told its length, libsndfile loses the last block
         if container == "FLAC" and frames > 0:
             file.read(1024, dtype="float32")  # a damaged start shows at once
     declared: float | None = frames / rate
-    if container in ("WAV", "WAVEX", "RF64", "W64", "AIFF"):
+    if container in ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU"):
         share = chunk_share(path)
         declared = frames / rate / share if share > 0 else None
     elif container == "OGG" and ogg_is_cut(path):
@@ -102,7 +103,7 @@ def _open_soundfile(path: Path, content: Content) -> Sound:
         declared = None
 
     def blocks() -> Iterator[Samples]:
-        with _soundfile(path) as file:
+        with open_sound(path) as file:
             while True:
                 try:
                     block = read_floats(file, BLOCK_FRAMES)
@@ -131,17 +132,6 @@ def read_floats(file: soundfile.SoundFile, frames: int) -> Samples:
     return samples
 
 
-@contextmanager
-def _soundfile(path: Path) -> Iterator[soundfile.SoundFile]:
-    # By descriptor: the name, which may lie, is not seen.
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        with soundfile.SoundFile(descriptor, closefd=False) as file:
-            yield file
-    finally:
-        os.close(descriptor)
-
-
 def _open_av(path: Path, content: Content) -> Sound:
     import av
 
@@ -157,6 +147,12 @@ def _open_av(path: Path, content: Content) -> Sound:
             declared = None
             if name == "mp3":
                 declared = mp3_seconds(path)
+            elif name == "asf":
+                declared = asf_seconds(path)
+            elif name == "caf" and container.duration:
+                # What is counted in bytes is shorter where the file is; packets are counted in a table.
+                share = chunk_share(path) if codec.startswith("pcm") else 1.0
+                declared = container.duration / 1e6 / share if share > 0 else None
             elif name in _HONEST and container.duration:
                 declared = container.duration / 1e6
     except (av.error.FFmpegError, ValueError, IndexError, OSError) as error:

@@ -9,7 +9,6 @@ import base64
 import contextlib
 import errno
 import math
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -32,6 +31,7 @@ from assistant.audio.decode import (
 from assistant.audio.diagnose import diagnose
 from assistant.audio.formats import Content, sniff
 from assistant.audio.measure import Measurer
+from assistant.audio.open import create_sound
 from assistant.audio.quantise import Quantiser, content_seed
 from assistant.audio.render import open_midi, too_long
 from assistant.audio.tags import read_tags
@@ -350,7 +350,7 @@ def _writer(target: Path | None, channels: int) -> Iterator[Callable[[np.ndarray
         return
     written = 0
     try:
-        with soundfile.SoundFile(os.fsencode(target), "w", RATE, channels, "PCM_16", format="WAV") as file:
+        with create_sound(target, RATE, channels, "PCM_16", "WAV") as file:
 
             def write(block: np.ndarray[Any, Any]) -> None:
                 nonlocal written

@@ -41,5 +41,6 @@ def mel_filters(rate: int, window: int, bands: int) -> Array:
     bins = np.fft.rfftfreq(window, 1 / rate)[:, None]
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    triangles = np.maximum(0, np.minimum(rising, falling))
-    return np.asarray(triangles * 2 / (edges[2:] - edges[:-2]), np.float32)
+    triangles: Array = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    triangles *= 2 / (edges[2:] - edges[:-2])  # rounded twice, as in librosa
+    return triangles

@@ -67,6 +67,8 @@ class Performance:
     """Seconds, and from then on the sharps (flats below zero) and 1 for minor."""
     end: float
     """Seconds to the last event."""
+    in_beats: bool = True
+    """Whether time is counted in quarters; a file that counts film frames has no tempo."""
 
 
 def read_midi(path: Path) -> Performance:
@@ -238,7 +240,8 @@ class _Player:
                 self._channels[channel].bends.append((now, bend))
         for channel in range(16):
             self._silence(now, channel)
-        return Performance(self._notes, self._channels, tempos, meters, keys, now)
+        in_beats = self._ticks_a_quarter > 0
+        return Performance(self._notes, self._channels, tempos, meters, keys, now, in_beats)
 
     def _on(self, now: float, channel: int, key: int, velocity: int) -> None:
         self._end(now, self._held[channel].pop(key, None))

@@ -30,6 +30,9 @@ _ENCODINGS: dict[str, tuple[str, Callable[[int, int], bool]]] = {
     "gbk": ("GBK", lambda first, second: 0xB0 <= first <= 0xD7 and second >= 0xA1),
     "cp932": ("Shift-JIS", lambda first, second: first in (0x82, 0x83) or 0x88 <= first <= 0x97),
 }
+_BY_NAME = {name: encoding for encoding, (name, _usual) in _ENCODINGS.items()}
+_READ_AS = {"Latin-1": "latin-1", "Windows-1252": "sloppy-windows-1252", "CP437": "cp437"}
+_LEAST_SCORE = 0.7
 _MARKS = "　、。·．！？：；（）「」『』【】《》〈〉～…—－ー・，"
 # Frequent in Chinese and in titles of songs; they decide between readings that are both possible.
 _FREQUENT = frozenset(
@@ -50,14 +53,33 @@ def mend(text: str) -> str:
     return text if found is None else found.text
 
 
+def mend_together(texts: list[str]) -> list[str]:
+    """The tags of one file, each as it was meant: an encoding that is certain in one counts for all.
+
+    So that a name of three characters, too short to be certain of by itself, is mended with the title.
+    """
+    found = [find(text) for text in texts]
+    east = {(one.encoding, one.read_as) for one in found if one and one.read_as and one.encoding in _BY_NAME}
+    mended = [text if one is None else one.text for text, one in zip(texts, found, strict=True)]
+    if len(east) != 1:
+        return mended
+    (name, read_as), *_none = east
+    for place, one in enumerate(found):
+        if one is None and not texts[place].isascii():
+            data = _encoded(texts[place], _READ_AS[read_as])
+            if data is not None and _score(data, _BY_NAME[name]) >= _LEAST_SCORE:
+                mended[place] = data.decode(_BY_NAME[name])
+    return mended
+
+
 def find(text: str) -> Mended | None:
     """What a text, or the name of a file, was meant to be; None where it seems right."""
     if text.isascii():
         return None
     if any("\udc80" <= character <= "\udcff" for character in text):
         return _from_disk(os.fsencode(text))
-    for encoding, name in (("latin-1", "Latin-1"), ("sloppy-windows-1252", "Windows-1252")):
-        data = _encoded(text, encoding)
+    for name in ("Latin-1", "Windows-1252"):
+        data = _encoded(text, _READ_AS[name])
         if data is None or _is_utf8(data):
             continue
         if (found := _east_asian(data)) is not None:
@@ -123,7 +145,7 @@ def _east_asian(data: bytes) -> tuple[str, str] | None:
     best = max(scores, key=lambda encoding: scores[encoding])
     text = data.decode(best, "replace")
     wide = [character for character in text if character > "\x7f" and character not in _MARKS]
-    if scores[best] < 0.7 or not wide:
+    if scores[best] < _LEAST_SCORE or not wide:
         return None
     if high < 4 and not all(character in _FREQUENT for character in wide):
         return None

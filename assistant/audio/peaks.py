@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from assistant.audio.open import open_sound
 from assistant.errors import FileError
 from assistant.i18n import _
 
@@ -22,7 +22,7 @@ def peaks(path: Path, width: int) -> list[tuple[float, float]]:
     """
     low, high = np.full(width, np.inf), np.full(width, -np.inf)
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with open_sound(path) as file:
             edges = -(-np.arange(width) * file.frames // width)
             position = 0
             for block in file.blocks(_BLOCK, dtype="float32", always_2d=True):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
 
+from assistant.audio.open import open_sound
 from assistant.errors import FileError
 from assistant.i18n import _
 
@@ -24,17 +24,13 @@ def read_audio(
     ends. Raises `FileError` for a file that cannot be read.
     """
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:  # a name need not be Unicode
+        with open_sound(path) as file:
             own = file.samplerate
             file.seek(min(round(start * own), file.frames))
             frames = -1 if duration is None else round(duration * own)
             samples = file.read(frames, dtype="float32", always_2d=True).T
     except (soundfile.SoundFileError, OSError) as error:
-        raise FileError(
-            path,
-            _("{path} cannot be read as audio.").format(path=path),
-            _("Use a WAV, FLAC or Ogg file; others are converted by taking them into a library."),
-        ) from error
+        raise _unreadable(path) from error
     if mono and len(samples) > 1:
         samples = samples.mean(axis=0, keepdims=True)
     if rate is not None and rate != own:
@@ -42,3 +38,20 @@ def read_audio(
 
         samples = soxr.resample(samples.T, own, rate).T
     return np.ascontiguousarray(samples, dtype=np.float32), rate or own
+
+
+def seconds_of(path: Path) -> float:
+    """The length of a file. Raises `FileError` for a file that cannot be read."""
+    try:
+        with open_sound(path) as file:
+            return float(file.frames / file.samplerate)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise _unreadable(path) from error
+
+
+def _unreadable(path: Path) -> FileError:
+    return FileError(
+        path,
+        _("{path} cannot be read as audio.").format(path=path),
+        _("Use a WAV, FLAC or Ogg file; others are converted by taking them into a library."),
+    )

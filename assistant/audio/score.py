@@ -44,10 +44,11 @@ def score_facts(
     total = sum(shares.values())
     ranked = [name for name in sorted(shares, key=lambda name: -shares[name]) if shares[name] >= 0.03 * total]
     facts = {
-        "bpm": _of_file(round(_tempo(performance), 1), 1.0 if performance.tempos else 0.5),
         "instruments": _of_file(ranked),
         "notes_per_second": _of_file(round(count / end, 2)),
     }
+    if performance.in_beats:
+        facts["bpm"] = _of_file(round(_tempo(performance), 1), 1.0 if performance.tempos else 0.5)
     meter = _meter(performance)
     if meter:
         facts["meter"] = _of_file(meter)

@@ -1,8 +1,8 @@
 """The short-time Fourier transform that tempo, colour and fingerprint are taken from.
 
-The key has a longer window and few frames of its own: bass notes lie closer together than
-the bins of the short one (on the half of tests/bench/captions.py that was used to choose: 34 of 35 keys right
-with it, 32 without).
+The key has a longer window and few frames of its own: bass notes lie closer together than the bins of the
+short one (of the 207 pieces of tests/bench/captions.py the key of 159 is right with it and of 153 without,
+fewer than librosa's 158).
 """
 
 from __future__ import annotations

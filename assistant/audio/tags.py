@@ -6,7 +6,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-from assistant.audio.mojibake import mend
+from assistant.audio.mojibake import mend, mend_together
 
 _FIELDS = ("title", "artist", "album", "genre", "year", "composer", "albumartist")
 _LONGEST = 200
@@ -21,13 +21,9 @@ def read_tags(path: Path) -> dict[str, str]:
             tag = TinyTag.get(file_obj=file, duration=False)
     except (TinyTagException, OSError, ValueError, LookupError):
         return {}
-    found = {}
-    for field in _FIELDS:
-        value = getattr(tag, field, None)
-        text = clean(mend(str(value))) if value not in (None, "") else ""
-        if text:
-            found[field] = text
-    return found
+    written = {field: str(value) for field in _FIELDS if (value := getattr(tag, field, None)) is not None}
+    mended = map(clean, mend_together(list(written.values())))
+    return {field: text for field, text in zip(written, mended, strict=True) if text}
 
 
 def clean(text: str, longest: int = _LONGEST) -> str:

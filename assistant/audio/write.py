@@ -1,94 +1,115 @@
-"""Writing clips: loudness, peak limit, and a comment in the file's own metadata."""
+"""Writing clips: loudness, true-peak limit, and the file's own metadata."""
 
 from __future__ import annotations
 
-import math
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 
 from assistant.audio.loudness import LoudnessMeter
-from assistant.errors import CallError, FileError
+from assistant.audio.metadata import append_info, set_tags
+from assistant.audio.open import create_sound, open_sound
+from assistant.audio.truepeak import limited, true_peak
+from assistant.errors import CallError
 from assistant.files import whole_file
 from assistant.i18n import _
 
-PEAK_LIMIT = -1.0  # dBFS
+PEAK_LIMIT = -1.0  # dBTP
 _FORMATS = {
     ".wav": ("WAV", "PCM_16"),
     ".flac": ("FLAC", "PCM_16"),
     ".ogg": ("OGG", "VORBIS"),
     ".mp3": ("MP3", "MPEG_LAYER_III"),
 }
+_LOSSY = (".ogg", ".mp3")
+# libsndfile's scale from 0, the best: LAME's V0; Vorbis's quality 8.
+_COMPRESSION = {".mp3": 0.0, ".ogg": 0.2}
+_MOST_MAKE_UP = 6.0  # dB of gain that may be added for what the limiter takes
+_NEAR_ENOUGH = 0.1  # LU
+_ROUNDS = 4
+_BLOCK = 1 << 16  # libsndfile's Vorbis fails on very long writes
 
 Array = np.ndarray[Any, Any]
 
 
 def write_audio(
-    path: Path, samples: Array, rate: int, *, loudness: float | None = -14.0, comment: str = ""
+    path: Path,
+    samples: Array,
+    rate: int,
+    *,
+    loudness: float | None = -14.0,
+    ceiling: float = PEAK_LIMIT,
+    comment: str = "",
+    title: str = "",
+    program: str = "",
 ) -> Path:
     """Write float32 samples [channels, samples] as WAV (PCM_16), FLAC, Ogg or MP3, by the suffix.
 
     `loudness` is the integrated loudness to reach (LUFS, ITU-R BS.1770); None leaves the level as it
-    is. Peaks stay under -1 dBFS either way. `comment` is kept in the file's metadata.
+    is. The true peak stays under `ceiling` (dBTP) either way, also of what a player makes of Ogg and
+    MP3. `comment`, `title` and `program` are kept in the file's metadata.
     """
-    if path.suffix.lower() not in _FORMATS:
+    suffix = path.suffix.lower()
+    if suffix not in _FORMATS:
         raise CallError(
             _("Audio cannot be written as {suffix!r}.").format(suffix=path.suffix),
             _("Use one of these: {suffixes}.").format(suffixes=", ".join(_FORMATS)),
         )
-    container, subtype = _FORMATS[path.suffix.lower()]
     samples = np.nan_to_num(np.asarray(samples, np.float32), posinf=1.0, neginf=-1.0)
-    if loudness is not None:
-        samples = at_loudness(samples, rate, loudness)
-    samples = limited(samples, rate)
-    with (
-        whole_file(path) as temporary,
-        soundfile.SoundFile(
-            os.fsencode(temporary), "w", rate, len(samples), subtype, format=container
-        ) as file,
-    ):
-        if comment:
-            file.comment = comment
-        for start in range(0, samples.shape[1], 1 << 16):  # libsndfile's Vorbis fails on very long writes
-            file.write(samples[:, start : start + (1 << 16)].T)
+    tags = (title, comment, program)
+    with whole_file(path) as temporary:
+        _encode(temporary, suffix, mastered(samples, rate, loudness, ceiling), rate, tags)
+        limit = ceiling
+        for _round in range(_ROUNDS if suffix in _LOSSY else 0):
+            over = _true_peak_of(temporary) - ceiling
+            if over <= 0:
+                break
+            limit -= over
+            _encode(temporary, suffix, mastered(samples, rate, loudness, limit), rate, tags)
     return path
 
 
-def read_comment(path: Path) -> str:
-    """The comment that `write_audio` put into a file; empty where there is none."""
-    try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            comment = file.comment
-    except (soundfile.SoundFileError, OSError) as error:
-        raise FileError(path, _("{path} cannot be read as audio.").format(path=path)) from error
-    return comment or ""
+def mastered(samples: Array, rate: int, loudness: float | None, ceiling: float) -> Array:
+    """Float32 samples [channels, samples] at a loudness (LUFS; None: as it is) under a true peak (dBTP).
+
+    What the limiter takes away is made up for, by 6 dB at most; silence stays as it is.
+    """
+    if loudness is None:
+        return limited(samples, rate, ceiling)
+    measured = _loudness_of(samples, rate)
+    if measured is None:
+        return limited(samples, rate, ceiling)
+    gain = loudness - measured
+    most = gain + _MOST_MAKE_UP
+    for _round in range(_ROUNDS):
+        levelled = samples * np.float32(10 ** (gain / 20))
+        mastered = limited(levelled, rate, ceiling)
+        reached = _loudness_of(mastered, rate)
+        if mastered is levelled or reached is None or loudness - reached < _NEAR_ENOUGH or gain >= most:
+            break
+        gain = min(most, gain + loudness - reached)
+    return mastered
 
 
-def at_loudness(samples: Array, rate: int, target: float) -> Array:
-    """The samples at an integrated loudness of `target` LUFS; unchanged where they have none."""
+def _encode(path: Path, suffix: str, samples: Array, rate: int, tags: tuple[str, str, str]) -> None:
+    container, subtype = _FORMATS[suffix]
+    channels, compression = len(samples), _COMPRESSION.get(suffix)
+    with create_sound(path, rate, channels, subtype, container, compression_level=compression) as file:
+        if suffix != ".wav":
+            set_tags(file, *tags)
+        for start in range(0, samples.shape[1], _BLOCK):
+            file.write(samples[:, start : start + _BLOCK].T)
+    if suffix == ".wav":
+        append_info(path, *tags)
+
+
+def _true_peak_of(path: Path) -> float:
+    with open_sound(path) as file:
+        return true_peak(file.read(dtype="float32", always_2d=True).T)
+
+
+def _loudness_of(samples: Array, rate: int) -> float | None:
     meter = LoudnessMeter(rate, len(samples))
     meter.add(samples.T)
-    loudness = meter.integrated()
-    if loudness is None:
-        return samples
-    levelled: Array = samples * np.float32(10 ** ((target - loudness) / 20))
-    return levelled
-
-
-def limited(samples: Array, rate: int, ceiling: float = PEAK_LIMIT) -> Array:
-    """The samples with peaks over `ceiling` dBFS turned down smoothly, the rest untouched."""
-    from scipy.ndimage import minimum_filter1d, uniform_filter1d
-
-    top = 10 ** (ceiling / 20)
-    peaks = np.abs(samples).max(axis=0, initial=0.0)
-    if not len(peaks) or peaks.max() <= top:
-        return samples
-    needed = np.minimum(1.0, top / np.maximum(peaks, 1e-9))
-    reach = max(3, math.ceil(rate * 0.01)) | 1
-    # The mean over a window of the minimum over the same window never exceeds what is needed.
-    gain = uniform_filter1d(minimum_filter1d(needed, reach), reach)
-    turned_down: Array = np.clip(samples * gain.astype(np.float32), -top, top)
-    return turned_down
+    return meter.integrated()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assistant.audio.mojibake import mend
 from assistant.audio.tags import clean
 from assistant.caption.captioner import BUILT_IN, Caption, write_words
 from assistant.caption.facts import Fact, fact, upgraded
@@ -59,11 +60,13 @@ def write_caption(
     becomes the caption where that is still ours. Raises `OSError` where the files cannot be written.
     """
     settings = settings or CaptionSettings()
+    genre = _readable(genre) if genre else None
     before = declaration(info)
     ours = write_words(known_of(origin, genre), settings)
     text, theirs = ours.text, _read_line(caption)
     edited = _edited_description(info, before, theirs)
-    kept = bool(theirs) and (foreign or not _is_ours(theirs, before))
+    # A crash between the two files leaves a caption of ours without its JSON.
+    kept = theirs not in ("", ours.text) and (foreign or not _is_ours(theirs, before))
     if kept:
         text = theirs
     elif edited:
@@ -85,6 +88,13 @@ def write_caption(
     }
     write_json(info, music_fields(origin, genre, description) | {MARK: mark})
     return Caption(text, ours.problem)
+
+
+def _readable(genre: str) -> str | None:
+    """A folder's name, which may be any bytes, as clean text; None where its encoding is not certain."""
+    text = mend(genre)
+    certain = not any("\udc80" <= character <= "\udcff" for character in text)
+    return clean(text) or None if certain else None
 
 
 def known_of(origin: Origin, genre: str | None) -> Known:
@@ -170,11 +180,7 @@ def rewrite_caption(library: Library, track: Track) -> str:
     """
     origin = read_origin(library.root / track.info) if track.info is not None else None
     if track.info is None or track.caption is None or track.wav is None or origin is None:
-        raise FileError(
-            library.root / track.path,
-            _("{path} has no caption yet.").format(path=display_name(track.path)),
-            _("Take it in first with `musichelper watch --once`."),
-        )
+        raise _uncaptioned(library, track)
     named = Origin(
         **vars(origin) | {"source": display_name(track.path.name), "wav": display_name(track.wav.name)}
     )
@@ -189,6 +195,52 @@ def rewrite_caption(library: Library, track: Track) -> str:
         settings=library.settings.caption,
         genre_source="person" if library.ledger.was_decided(track.id, genre) else "folder",
     ).text
+
+
+def edit_caption(library: Library, track: Track, text: str) -> str:
+    """Give a track the person's own caption, in the text file and as the description; gives the caption.
+
+    An empty text brings back the caption that is made from what is known. Raises `FileError` for a track
+    that has none of ours yet, and where a file cannot be written.
+    """
+    line = clean(text, longest=2000)
+    if track.caption is None:
+        raise _uncaptioned(library, track)
+    path = library.root / track.caption
+    try:
+        if line:
+            write_text(path, line + "\n")
+        else:
+            _forget_own_words(library, track)
+        return rewrite_caption(library, track)
+    except OSError as error:
+        raise FileError(
+            path,
+            _("The caption {path} cannot be written: {reason}.").format(
+                path=display_name(track.caption), reason=error.strerror
+            ),
+            _("Check the rights and the free space of its folder."),
+        ) from error
+
+
+def _forget_own_words(library: Library, track: Track) -> None:
+    """Let the next caption be ours again: no text, and no mark that the one there is the person's."""
+    assert track.caption is not None
+    (library.root / track.caption).unlink(missing_ok=True)
+    if track.info is not None and (mark := declaration(library.root / track.info)) is not None:
+        info = library.root / track.info
+        fields = json.loads(info.read_bytes())
+        fields["description"] = ""
+        fields[MARK] = mark | {"written": ""}
+        write_json(info, fields)
+
+
+def _uncaptioned(library: Library, track: Track) -> FileError:
+    return FileError(
+        library.root / track.path,
+        _("{path} has no caption yet.").format(path=display_name(track.path)),
+        _("Take it in first with `musichelper watch --once`."),
+    )
 
 
 def _read_line(caption: Path) -> str:

@@ -10,15 +10,13 @@ _PART = re.compile(r"\[([^\[\]]*)\]")
 
 FORMS = (
     "{subject}[ in {key}][ at {tempo}][ in {meter} time][ with {instruments}]"
-    "[, probably with {likely_instruments}]. [It has {qualities}.] [The mood is probably {likely_mood}.]",
-    "{subject}[ played on {instruments}][ at {tempo}][ in {key}][ in {meter} time]. [It has {qualities}.] "
-    "[It probably has {likely_instruments}.] [It is probably {likely_mood}.]",
-    "{subject}[ with {instruments}][, probably with {likely_instruments}]. [It has {qualities}.] "
-    "[It probably feels {likely_mood}.] [The key is {key}.] [The tempo is {tempo}.] "
-    "[It is in {meter} time.]",
-    "{subject}[ at {tempo}][ in {meter} time][, in {key}]. [It has {qualities}.] "
-    "[The instruments are {instruments}.] [One probably hears {likely_instruments}.] "
-    "[It is probably {likely_mood}.]",
+    "[, probably with {likely_instruments}]. [It {character}.]",
+    "{subject}[ featuring {instruments}][ at {tempo}][ in {key}][ in {meter} time]"
+    "[, probably featuring {likely_instruments}]. [It {character}.]",
+    "{subject}[ with {instruments}][, probably with {likely_instruments}][, in {key}][, at {tempo}]"
+    "[, in {meter} time]. [It {character}.]",
+    "{subject}[ at {tempo}][ in {meter} time][, in {key}][, featuring {instruments}]"
+    "[, probably featuring {likely_instruments}]. [It {character}.]",
 )
 """The built-in forms; the first word of each sentence gets a capital."""
 

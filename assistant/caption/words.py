@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,10 @@ _MOST_INSTRUMENTS = 5
 _TEMPO_WORDS = ((60, "very slow"), (80, "slow"), (100, "relaxed"), (116, "mid-tempo"), (136, "upbeat"),
                 (165, "fast"), (1000, "very fast"))  # fmt: skip
 _GENRES = {"hiphop": "hip-hop", "rnb": "R&B", "dnb": "drum and bass"}
+_VOWEL_SOUND = re.compile(
+    r"[aio8]|e(?!u)|u(?!k|ni|s|t)|(?-i:[FHLMNRSX][B-DF-HJ-NP-TV-Z&0-9]+\b)", re.IGNORECASE
+)
+"""At the beginning of what takes "an": "euro" and "uk" do not, "R&B" does."""
 _COUNTED = ("female voice", "male voice", "choir", "synthesizer", "flute")  # "a flute", but "drums"
 
 
@@ -126,6 +131,7 @@ def fields(known: Known, variant: int = 0) -> dict[str, str]:
     about = "" if source(facts, "bpm") == "file" else "about "
     meter = value(facts, "meter", "")
     likely = [_counted(word) for word in likely_players(facts)]
+    qualities = [phrase for _word, phrase in _qualities(facts)]
     return {
         "subject": _with_article(" ".join([", ".join(feeling), kind]).strip()),
         "genre": name,
@@ -137,7 +143,8 @@ def fields(known: Known, variant: int = 0) -> dict[str, str]:
         "instruments": _listed(known_players(facts)[:_MOST_INSTRUMENTS]),
         "likely_instruments": _listed(likely),
         "likely_mood": _listed(likely_moods(facts)),
-        "qualities": _listed([phrase for _word, phrase in _qualities(facts)]),
+        "qualities": _listed(qualities),
+        "character": _character(qualities, likely_moods(facts)),
         "title": known.title,
         "artist": known.artist,
         "album": known.album,
@@ -176,6 +183,14 @@ def _qualities(facts: Facts) -> list[tuple[str, str]]:
     return found
 
 
+def _character(qualities: list[str], likely: list[str]) -> str:
+    """What follows "it": "has a bright sound, and is probably danceable"; empty for nothing."""
+    has, feels = f"has {_listed(qualities)}", f"is probably {_listed(likely)}"
+    if qualities and likely:
+        return f"{has}, and {feels}"
+    return has if qualities else feels if likely else ""
+
+
 def _counted(word: str) -> str:
     return f"a {word}" if word in _COUNTED else word
 
@@ -187,7 +202,7 @@ def _listed(words: list[str]) -> str:
 
 
 def _with_article(words: str) -> str:
-    return f"{'an' if words[0].lower() in 'aeio' or words.startswith('up') else 'a'} {words}"
+    return f"{'an' if _VOWEL_SOUND.match(words) else 'a'} {words}"
 
 
 def fields_of_reader(facts: Facts) -> dict[str, Any]:

@@ -19,6 +19,7 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 BINS = 10
 SURE = 0.9
+_DRAWS = 500
 _TEMPERATURES = np.geomspace(0.05, 20.0, 241)
 _PRIOR_DEVIATION = 1.0
 """Of the logarithm of the temperature around 0: few tracks move it little."""
@@ -105,30 +106,35 @@ def calibration_curve(shares: Sequence[float], right: Sequence[bool]) -> dict[st
     """How often proposals of a probability are right.
 
     `bins` of equal width have `from`, `to`, `tracks`, `probability` (mean) and `accuracy`; `ece` is the
-    expected calibration error (Naeini and others, 2015) over them; `sure` are those from 0.9 on.
+    expected calibration error (Naeini and others, 2015) over them, `ece_interval` its 95 % bootstrap interval
+    and `ece_perfect` what probabilities that are right exactly as often as they say would show in the mean
+    with so few tracks (the control; the error is biased upwards: Roelofs and others, 2022). `sure` are those
+    from 0.9 on.
     """
     probability, hits = np.asarray(shares, np.float64), np.asarray(right, np.float64)
     places = np.minimum((probability * BINS).astype(int), BINS - 1)
-    bins, error = [], 0.0
-    for place in range(BINS):
+    bins = []
+    for place in np.unique(places).tolist():
         inside = places == place
-        count = int(inside.sum())
-        if not count:
-            continue
-        mean, accuracy = float(probability[inside].mean()), float(hits[inside].mean())
-        error += count / len(probability) * abs(mean - accuracy)
         bins.append(
             {
                 "from": place / BINS,
                 "to": (place + 1) / BINS,
-                "tracks": count,
-                "probability": mean,
-                "accuracy": accuracy,
+                "tracks": int(inside.sum()),
+                "probability": float(probability[inside].mean()),
+                "accuracy": float(hits[inside].mean()),
             }
         )
+    draw = np.random.default_rng(0)
+    again = draw.integers(0, len(hits), (_DRAWS, len(hits)))
+    boot = [_calibration_error(probability[some], hits[some], places[some]) for some in again]
+    ideal = draw.random((_DRAWS, len(hits))) < probability
+    low, high = np.quantile(boot, [0.025, 0.975])
     sure = probability >= SURE
     return {
-        "ece": error,
+        "ece": _calibration_error(probability, hits, places),
+        "ece_interval": [float(low), float(high)],
+        "ece_perfect": float(np.mean([_calibration_error(probability, one, places) for one in ideal])),
         "bins": bins,
         "sure": {
             "from": SURE,
@@ -136,3 +142,8 @@ def calibration_curve(shares: Sequence[float], right: Sequence[bool]) -> dict[st
             "accuracy": float(hits[sure].mean()) if sure.any() else None,
         },
     }
+
+
+def _calibration_error(probability: Floats, hits: Any, places: Any) -> float:
+    excess = np.bincount(places, probability - hits, minlength=BINS)
+    return float(np.abs(excess).sum() / len(probability))

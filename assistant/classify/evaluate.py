@@ -10,13 +10,14 @@ from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from assistant.audio.tags import read_tags
 from assistant.classify.calibration import calibrate
 from assistant.classify.choice import choose
 from assistant.classify.lab import Fitted, Item, Lab, OnEvent, cross_fitted
 from assistant.classify.models import AUTO, check_model
 from assistant.classify.process import start_worker
 from assistant.classify.report import HeldOut, Report, figures
-from assistant.classify.split import PARTS, Member, split_folds
+from assistant.classify.split import PARTS, Member, groups_of, split_folds
 from assistant.classify.training import check_settings, enough
 from assistant.config import ClassifierSettings
 from assistant.errors import CallError, FileError, MusicHelperError
@@ -39,8 +40,9 @@ def evaluate_folder(
 
     With three `lists` (training, validation, test; a file a line, as of GTZAN's fault-filtered split) each
     file has the part that it is listed in, and the test part is looked at once. Else each file is tested
-    by a model that was trained without its fold; 0 folds leave out one file at a time. Events are those of
-    `train_classifier`. `auto` means `musicnn`.
+    by a model that was trained without its fold; 0 folds leave out one file at a time. Files of one artist
+    or album, where tags tell, and those that sound the same are in one fold. Events are those of
+    `train_classifier` and `{"event": "compared", "done", "total"}`. `auto` means `musicnn`.
     """
     model = "musicnn" if model == AUTO else check_model(model)
     check_settings(settings)
@@ -51,6 +53,8 @@ def evaluate_folder(
         lab = Lab(worker, settings, Path(cache), on_event)
         items, left_out = lab.take_features(items, [model])
         items, emptied = enough(items)
+        if not lists:
+            items = lab.join_recordings(items)
         seconds = {"features": time.monotonic() - started}
         started = time.monotonic()
         genres = sorted({item.genre for item in items})
@@ -72,7 +76,7 @@ def evaluate_folder(
         model=model,
         leaky_accuracy=leaky_accuracy,
         split="lists" if lists else "folds",
-        grouping=dict.fromkeys(genres, "track"),
+        grouping=dict.fromkeys(genres, "lists") if lists else groups_of([i.member for i in items])[0],
         tracks={part: numbers[part] for part in PARTS},
         segments={"train": 0, "validation": 0, **(fitted.segments if fitted else {}), "test": segments},
         cross_validation={},
@@ -144,7 +148,9 @@ def _files(folder: Path) -> list[Item]:
     for path in paths:
         name = path.relative_to(folder)
         content = blake2b(str(name).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-        items.append(Item(path, content, Member(str(name), name.parts[0])))
+        tags = read_tags(path)
+        member = Member(str(name), name.parts[0], tags.get("artist", ""), tags.get("album", ""))
+        items.append(Item(path, content, member))
     return items
 
 

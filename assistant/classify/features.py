@@ -18,6 +18,7 @@ import numpy as np
 import soundfile
 
 from assistant.audio.decode import read_floats
+from assistant.audio.open import open_sound
 from assistant.classify.mfcc import COEFFICIENTS, HOP, MEL_BANDS, RATE, log_mel, mfcc
 from assistant.errors import FileError
 from assistant.files import whole_file
@@ -35,7 +36,7 @@ HEARD = 16
 """So many segments, spread evenly over the track, go through the pretrained networks."""
 SILENCE = 1e-3
 """A segment whose root mean square is below this (-60 dBFS) is not music."""
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 """Part of the cache's file names: to be raised with any change of the numbers."""
 _BLOCK = 1 << 18
 
@@ -151,9 +152,7 @@ def _cache_path(content: str, spec: FeatureSpec, cache: Path) -> Path:
 
 
 def _compute(path: Path, spec: FeatureSpec) -> Features:
-    sounding = (
-        segment for segment in _segments(path, spec) if float(np.sqrt(np.mean(segment**2))) >= SILENCE
-    )
+    sounding = (s for s in _segments(path, spec) if float(np.dot(s, s)) >= SILENCE**2 * len(s))
     if spec.kind == "musicnn":
         from assistant.classify.heard import hear
 
@@ -174,7 +173,7 @@ def _segments(path: Path, spec: FeatureSpec) -> Iterator[Samples]:
     """Mono segments at 22,050 Hz; of a long file no more than a block and a segment are in memory."""
     length = round(spec.segment_seconds * RATE)
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with open_sound(path) as file:
             duration = file.frames / file.samplerate
             if duration < spec.segment_seconds - 1e-3:
                 raise FileError(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from assistant.classify.models import KINDS, NETWORKS
 from assistant.classify.process import base_request, source
 from assistant.classify.split import Member
 from assistant.config import ClassifierSettings
+from assistant.library.duplicates import leaders, same_sounds
 from assistant.workers import Worker
 
 OnEvent = Callable[[dict[str, Any]], None]
@@ -79,6 +81,18 @@ class Lab:
             ]
             usable = [item for item, result in zip(usable, results, strict=True) if "title" not in result]
         return usable, left_out
+
+    def join_recordings(self, items: Sequence[Item]) -> list[Item]:
+        """The same items, those that sound the same marked as one recording."""
+        request = {**self._base, "sources": [source(item.path, None) for item in items]}
+        texts = self._worker.call("fingerprints", request, on_event=self._on_event)["fingerprints"]
+        first = leaders(same_sounds([base64.b64decode(text) for text in texts]))
+        return [
+            replace(item, member=replace(item.member, recording=items[first[place]].name))
+            if place in first
+            else item
+            for place, item in enumerate(items)
+        ]
 
     def fit(
         self,

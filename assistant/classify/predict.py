@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +57,16 @@ class Prediction:
         return self.strangeness >= STRANGE
 
 
+@dataclass(frozen=True)
+class SegmentGuess:
+    """What a version hears in one stretch of a track."""
+
+    start: float
+    """Seconds into the track; of a track with silent stretches, about."""
+    genre: str
+    probability: float
+
+
 class Predictor:
     """Predicts with the newest version; its worker process stays warm until `close`."""
 
@@ -102,6 +113,29 @@ class Predictor:
             _prediction(path, result, description, settings.set_level)
             for (path, _content), result in zip(sources, results, strict=True)
         ]
+
+    def segments(self, path: Path, content: str | None, duration: float) -> list[SegmentGuess]:
+        """The likeliest genre of each segment of a readable audio file, in their order.
+
+        The probabilities are those of the model for a segment alone, without calibration.
+        Raises `MusicHelperError` for a file that cannot be heard.
+        """
+        folder = version_folder(self._library, self.report().version)
+        description = read_description(folder)
+        request = {
+            **base_request(self._library.settings.classifier, features_folder(self._library)),
+            "source": source(path, content),
+            "folder": str(folder),
+        }
+        logs = self._worker.call("listen", request)["logs"]
+        starts = description.feature_spec.starts(duration)
+        if len(starts) != len(logs):
+            starts = [duration * place / len(logs) for place in range(len(logs))]
+        guesses = []
+        for start, row in zip(starts, logs, strict=True):
+            best = max(range(len(row)), key=row.__getitem__)
+            guesses.append(SegmentGuess(start, description.genres[best], math.exp(row[best])))
+        return guesses
 
 
 def predict(

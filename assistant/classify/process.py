@@ -13,6 +13,9 @@ ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",  # the GPU belongs to MusicGen
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "OPENBLAS_NUM_THREADS": "1",  # the pool's threads are enough
+    # What a track leaves is kept for the next one; given back and taken anew it costs a tenth of the time.
+    "MALLOC_TRIM_THRESHOLD_": "268435456",
+    "MALLOC_MMAP_THRESHOLD_": "67108864",
 }
 
 

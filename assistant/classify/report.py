@@ -45,7 +45,7 @@ class Report:
     """`track`: no track has segments in two parts; `lists`: the same, by given lists; `folds`: each track is
     tested by a model that was trained without its fold."""
     grouping: dict[str, str]
-    """By genre, what stays together in one part: `artist`, `album` or only the `track`."""
+    """By genre, what stays together in one part: `artist`, `album` or only the `track`; or by `lists`."""
     tracks: dict[str, int]
     """Number in `train`, `validation` and `test`."""
     segments: dict[str, int]
@@ -143,6 +143,7 @@ def read_report(folder: Path) -> Report:
     try:
         values = json.loads(path.read_text("utf-8"))
         values = {field.name: values[field.name] for field in fields(Report)}
+        values["calibration"]["ece_perfect"]  # absent in reports of old
         values["accuracy_interval"] = tuple(values["accuracy_interval"])
         return Report(**values)
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -11,6 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from assistant.library.duplicates import leaders
+
 PARTS = ("train", "validation", "test")
 FEWEST_PER_GENRE = 3
 NOBODY = frozenset({"", "unknown", "unknown artist", "various", "various artists", "va", "n/a", "none"})
@@ -24,6 +26,8 @@ class Member:
     genre: str
     artist: str = ""
     album: str = ""
+    recording: str = ""
+    """Members with the same one sound the same."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +43,14 @@ def split_tracks(members: Sequence[Member], validation_share: float, test_share:
 
     Each genre needs at least three tracks and gets at least one in each part. Tracks of one artist
     stay together where a genre has enough artists for that, else those of one album, else each
-    track is its own group.
+    track is its own group. Tracks of one recording stay together always.
     """
-    by_genre: dict[str, list[Member]] = defaultdict(list)
-    for member in sorted(members, key=lambda member: member.name):
-        by_genre[member.genre].append(member)
-    grouping: dict[str, str] = {}
+    by_genre = _by_genre(members)
+    grouping, keys = groups_of(members)
     groups: dict[str, list[Member]] = defaultdict(list)
-    for genre, of_genre in sorted(by_genre.items()):
-        level, keys = _group(of_genre)
-        grouping[genre] = level
-        for member, key in zip(of_genre, keys, strict=True):
-            groups[key].append(member)
+    for of_genre in by_genre.values():
+        for member in of_genre:
+            groups[keys[member.name]].append(member)
 
     wanted = {genre: _wanted(len(of), validation_share, test_share) for genre, of in by_genre.items()}
     parts: dict[str, str] = {}
@@ -74,7 +74,7 @@ def split_folds(members: Sequence[Member], folds: int, seed: int) -> list[int]:
 
     With 0 folds each group is one: leave-one-out.
     """
-    keys = _keys(members)
+    _grouping, keys = groups_of(members)
     groups: dict[str, list[int]] = defaultdict(list)
     for place, member in enumerate(members):
         groups[keys[member.name]].append(place)
@@ -96,15 +96,26 @@ def split_folds(members: Sequence[Member], folds: int, seed: int) -> list[int]:
     return found
 
 
-def _keys(members: Sequence[Member]) -> dict[str, str]:
-    """The group of each track, by name."""
-    by_genre: dict[str, list[Member]] = defaultdict(list)
-    for member in sorted(members, key=lambda member: member.name):
-        by_genre[member.genre].append(member)
-    found: dict[str, str] = {}
-    for of_genre in by_genre.values():
-        _level, keys = _group(of_genre)
-        found.update(zip((member.name for member in of_genre), keys, strict=True))
+def groups_of(members: Sequence[Member]) -> tuple[dict[str, str], dict[str, str]]:
+    """By genre what stays together (`artist`, `album` or only the `track`), and the group of each name."""
+    grouping: dict[str, str] = {}
+    keys: dict[str, str] = {}
+    for genre, of_genre in _by_genre(members).items():
+        grouping[genre], found = _group(of_genre)
+        keys.update(zip((member.name for member in of_genre), found, strict=True))
+    first: dict[str, str] = {}
+    joined = leaders(
+        (first.setdefault(member.recording, keys[member.name]), keys[member.name])
+        for member in members
+        if member.recording
+    )
+    return grouping, {name: joined.get(key, key) for name, key in keys.items()}
+
+
+def _by_genre(members: Sequence[Member]) -> dict[str, list[Member]]:
+    found: dict[str, list[Member]] = defaultdict(list)
+    for member in sorted(members, key=lambda member: (member.genre, member.name)):
+        found[member.genre].append(member)
     return found
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from assistant.classify.choice import choose
+from assistant.classify.choice import Choice, choose
 from assistant.classify.features import FEATURES_VERSION
 from assistant.classify.lab import Item, Lab, OnEvent
 from assistant.classify.models import NETWORKS, candidates, check_model
@@ -18,6 +19,7 @@ from assistant.classify.store import Description, features_folder, new_version, 
 from assistant.config import ClassifierSettings
 from assistant.errors import CallError, MusicHelperError
 from assistant.i18n import _
+from assistant.library.duplicates import leaders
 from assistant.library.library import Library
 
 
@@ -57,10 +59,15 @@ def collect(library: Library) -> tuple[list[Item], list[dict[str, str]]]:
     """The ready tracks of the genre folders, and those that are of no use, with the reason.
 
     Of files with the same bytes or the same sound in one genre one is taken; the same recording in two
-    genres contradicts itself and is left out.
+    genres contradicts itself and is left out. So are those that could not be read.
     """
-    recordings = _recordings(library)
-    items, left_out = [], []
+    recordings = leaders((track, earlier) for track, earlier, _exact in library.ledger.duplicates())
+    items = []
+    left_out = [
+        {"path": str(track.path), "reason": track.reason}
+        for track in library.ledger.tracks(state="failed")
+        if library.genre_of(track.path) is not None
+    ]
     by_recording: dict[int, list[Item]] = defaultdict(list)
     for track in library.ledger.tracks(state="ready"):
         genre = library.genre_of(track.path)
@@ -77,21 +84,6 @@ def collect(library: Library) -> tuple[list[Item], list[dict[str, str]]]:
         reason = _("It is the same recording as {path}.").format(path=same[0].name)
         left_out += [{"path": item.name, "reason": reason} for item in same[1:]]
     return items, left_out
-
-
-def _recordings(library: Library) -> dict[int, int]:
-    """By track, the first track that has the same bytes or sounds the same."""
-    first: dict[int, int] = {}
-
-    def head(track: int) -> int:
-        while first.get(track, track) != track:
-            track = first[track]
-        return track
-
-    for track, earlier, _exact in library.ledger.duplicates():
-        one, other = sorted((head(track), head(earlier)))
-        first[other] = one
-    return {track: head(track) for track in first}
 
 
 def check_settings(settings: ClassifierSettings) -> None:
@@ -141,40 +133,53 @@ def _train(
     )
     parts = {part: [p for p, i in enumerate(items) if split.parts[i.name] == part] for part in PARTS}
     choice = choose(lab, models, items, genres, parts, settings, folder)
-    model, fitted, tested = choice.model, choice.fitted, choice.tested
+    model = choice.model
     if model not in NETWORKS:  # measured once; what is used learns from the test tracks too
         lab.fit(model, items, genres, train=range(len(items)), validation=[], folder=folder)
     if leaky is None:
         leaky = model not in NETWORKS
-    description = Description(
-        model,
-        genres,
-        settings.segment_seconds,
-        settings.most_segments,
-        FEATURES_VERSION,
-        choice.calibration,
-    )
-    write_description(folder, description)
-    trained = Counter(items[place].genre for place in parts["train"])
-    commonest = min(trained, key=lambda genre: (-trained[genre], genre))
-    found = figures(genres, tested, genres.index(commonest))
-    found["calibration"]["temperature"] = choice.calibration.temperature
+    write_description(folder, _description(choice, genres, settings))
     return Report(
-        **found,
+        **_figures(choice, items, genres, parts),
         version=version,
         model=model,
         leaky_accuracy=lab.fit_leaky(model, items, genres) if leaky else None,
         split="track",
         grouping=split.grouping,
         tracks={part: len(parts[part]) for part in PARTS},
-        segments={**fitted.segments, "test": sum(one.heard.segments for one in tested)},
         cross_validation=choice.cross_validation,
         left_out=[],
         genres_left_out=[],
-        epochs=fitted.epochs,
-        best_epoch=fitted.best_epoch,
-        valid_loss=fitted.valid_loss,
         seed=settings.seed,
         seconds={**seconds, "training": time.monotonic() - started},
         made=time.time(),
     )
+
+
+def _description(choice: Choice, genres: list[str], settings: ClassifierSettings) -> Description:
+    return Description(
+        choice.model,
+        genres,
+        settings.segment_seconds,
+        settings.most_segments,
+        FEATURES_VERSION,
+        choice.calibration,
+    )
+
+
+def _figures(
+    choice: Choice, items: Sequence[Item], genres: list[str], parts: Mapping[str, Sequence[int]]
+) -> dict[str, Any]:
+    """The fields of the report that come from what was trained and tested."""
+    fitted = choice.fitted
+    trained = Counter(items[place].genre for place in parts["train"])
+    commonest = min(trained, key=lambda genre: (-trained[genre], genre))
+    found = figures(genres, choice.tested, genres.index(commonest))
+    found["calibration"]["temperature"] = choice.calibration.temperature
+    return {
+        **found,
+        "segments": {**fitted.segments, "test": sum(one.heard.segments for one in choice.tested)},
+        "epochs": fitted.epochs,
+        "best_epoch": fitted.best_epoch,
+        "valid_loss": fitted.valid_loss,
+    }

@@ -5,8 +5,11 @@ TensorFlow is loaded here only where a network is trained or used.
 
 from __future__ import annotations
 
+import base64
+import os
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -28,6 +31,7 @@ from assistant.classify.segments import Segments, pack
 from assistant.classify.store import WEIGHTS_NAME, read_description
 from assistant.errors import FileError, MusicHelperError
 from assistant.i18n import _
+from assistant.library.duplicates import fingerprint_of_file
 from assistant.workers import Emit, Message, serve
 
 _EVENT_SECONDS = 0.1
@@ -43,6 +47,23 @@ def make_features(request: Message, emit: Emit) -> Message:
             _failure(features) if isinstance(features, FileError) else {"segments": len(features)}
         )
     return {"results": results}
+
+
+def take_fingerprints(request: Message, emit: Emit) -> Message:
+    """What `sources` sound like, in base64; empty for what cannot be told."""
+
+    def one(item: Message) -> str:
+        try:
+            return base64.b64encode(fingerprint_of_file(Path(item["path"]))).decode()
+        except (OSError, RuntimeError, ValueError):
+            return ""  # it is named where its features are taken
+
+    found: list[str] = []
+    with ThreadPoolExecutor(int(request["threads"]) or os.cpu_count() or 1) as pool:
+        for text in pool.map(one, request["sources"]):
+            found.append(text)
+            emit({"event": "compared", "done": len(found), "total": len(request["sources"])})
+    return {"fingerprints": found}
 
 
 def fit(request: Message, emit: Emit) -> Message:
@@ -97,18 +118,9 @@ _loaded: dict[str, tuple[Any, novelty.Novelty]] = {}
 
 def predict(request: Message, emit: Emit) -> Message:
     """What the version in `folder` hears in each of `sources`, or the error of each."""
-    folder = request["folder"]
-    description = read_description(Path(folder))
-    if description.features_version != FEATURES_VERSION:
-        raise MusicHelperError(
-            _("The classifier in use was trained on other features than this musichelper makes."),
-            _("Train it again with `musichelper classifier train`."),
-        )
-    spec = description.feature_spec
-    if folder not in _loaded:
-        _loaded.clear()
-        _loaded[folder] = _load(Path(folder) / WEIGHTS_NAME, description.model, len(description.genres), spec)
-    trained, strange = _loaded[folder]
+    folder = Path(request["folder"])
+    trained, strange, _spec = _version(folder)
+    description = read_description(folder)
     results: list[Message] = [{} for _source in request["sources"]]
     for index, features in _extract({**request, **description.feature_request}, emit):
         results[index] = (
@@ -117,11 +129,35 @@ def predict(request: Message, emit: Emit) -> Message:
     return {"results": results}
 
 
+def listen(request: Message, emit: Emit) -> Message:
+    """What the version in `folder` hears in each segment of one `source`: log-probabilities by segment."""
+    trained, _strange, spec = _version(Path(request["folder"]))
+    one = request["source"]
+    features = extract(Source(Path(one["path"]), one.get("content")), spec, Path(request["cache"]))
+    logs, _embedding = trained.hear(features)
+    return {"logs": np.asarray(logs, np.float64).tolist()}
+
+
+def _version(folder: Path) -> tuple[Any, novelty.Novelty, FeatureSpec]:
+    """A trained version, kept loaded."""
+    description = read_description(folder)
+    if description.features_version != FEATURES_VERSION:
+        raise MusicHelperError(
+            _("The classifier in use was trained on other features than this musichelper makes."),
+            _("Train it again with `musichelper classifier train`."),
+        )
+    spec, name = description.feature_spec, str(folder)
+    if name not in _loaded:
+        _loaded.clear()
+        _loaded[name] = _load(folder / WEIGHTS_NAME, description.model, len(description.genres), spec)
+    return *_loaded[name], spec
+
+
 def _train(request: Message, training: Segments, validation: Segments, emit: Emit) -> Any:
     if request["model"] not in NETWORKS:
         from assistant.classify import head
 
-        return head.fit(training, int(request["classes"]))
+        return head.fit(training, int(request["classes"]), int(request["seed"]))
     from assistant.classify import network
 
     return network.fit(
@@ -200,8 +236,10 @@ if __name__ == "__main__":
     serve(
         {
             "features": make_features,
+            "fingerprints": take_fingerprints,
             "fit": fit,
             "fit_leaky": fit_leaky,
+            "listen": listen,
             "predict": predict,
         }
     )

@@ -60,6 +60,8 @@ def show_training(context: Context, event: dict[str, Any]) -> None:
     """Show an event of feature extraction or training as progress."""
     if event["event"] == "features":
         context.console.progress(_("features {done} of {total}").format(**event))
+    elif event["event"] == "compared":
+        context.console.progress(_("looking for copies: {done} of {total}").format(**event))
     elif event["event"] == "fold":
         context.console.progress(_("{model}: fold {fold} of {folds}").format(**event))
     elif event["event"] == "epoch":
@@ -174,13 +176,18 @@ def print_report(context: Context, report: Report) -> None:
             ]
         )
     console.table(rows, right=range(1, len(rows[0])))
+    for genre in report.genres_left_out:
+        console.say(_("{genre} is left out: it has too few tracks that can be used.").format(genre=genre))
     for row in report.left_out:
         console.say(f"{row['path']}: {row['reason']}")
 
 
 def _print_calibration(context: Context, report: Report) -> None:
     sure = report.calibration["sure"]
-    words = _("Probabilities are off by {ece:.0%} on average.").format(ece=report.calibration["ece"])
+    words = _(
+        "Probabilities are off by {ece:.0%} on average; with so few tracks perfect ones would seem off by "
+        "{perfect:.0%}."
+    ).format(ece=report.calibration["ece"], perfect=report.calibration["ece_perfect"])
     if sure["tracks"]:
         words += " " + _("Of {tracks} proposals of {level:.0%} and more, {accuracy:.0%} are right.").format(
             tracks=sure["tracks"], level=sure["from"], accuracy=sure["accuracy"]
@@ -230,6 +237,13 @@ def _predict(context: Context) -> int:
             for genre, share in prediction.top[:TOP_SHOWN]
         ]
         context.console.table(rows, right=[2])
+        words = _("{agreeing} of {segments} segments agree; at {level:.0%} it is one of: {genres}").format(
+            agreeing=round(prediction.agreement * prediction.segments),
+            segments=prediction.segments,
+            level=context.settings.classifier.set_level,
+            genres=", ".join(genre for genre, _share in prediction.top[: prediction.likely]),
+        )
+        context.console.result("  " + words)
         if prediction.none_of_these:
             context.console.result("  " + _("perhaps none of these: it is unlike all known tracks"))
     return 1 if failed else 0

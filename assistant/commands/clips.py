@@ -3,48 +3,68 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assistant.commands.console import Context, duration_text, existing_file
 from assistant.commands.options import Commands, add_command, add_group
+from assistant.commands.shelf import add_shelf_commands, clip_document, marks
 from assistant.errors import CallError
 from assistant.i18n import _, ngettext
+from assistant.musicgen.meaning import generate_meanings
 from assistant.musicgen.models import EXPORT_FORMATS
+
+if TYPE_CHECKING:
+    from assistant.musicgen.spec import GenerateSpec
+
+OFF = "off"
 
 
 def add_commands(commands: Commands) -> None:
     """Add the commands of this file."""
     generate = add_command(commands, "generate", _("make clips from words, a clip, or nothing"), _generate)
     generate.add_argument(
-        "--prompt", metavar="TEXT", help=_("what it should sound like, in English; empty: anything")
+        "--show-english",
+        action="store_true",
+        help=_("only show the English for the prompt, and prompts that are near to it"),
     )
     generate.add_argument(
-        "--model", metavar="M", help=_("a name from `musichelper models list`, or a folder")
+        "--from",
+        dest="clip",
+        metavar="CLIP",
+        help=_("make this clip again from its recipe; other options change the recipe"),
     )
-    for name, kind, letter, words in (
-        ("duration", float, "S", _("seconds of each clip")),
-        ("seed", int, "N", _("the same seed gives the same clip; clip k of several has seed N + k")),
-        ("count", int, "N", _("how many clips")),
-        ("temperature", float, "T", _("above 1 bolder, below 1 safer")),
-        ("top-k", int, "K", _("choose among the K likeliest tokens; 0 is all")),
-        ("top-p", float, "P", _("choose among the likeliest tokens that make up P; 0 is off")),
-        ("cfg", float, "C", _("guidance: how closely the words are followed; 1 is off")),
-        ("loudness", float, "LUFS", _("loudness of the file")),
-    ):
-        generate.add_argument(f"--{name}", type=kind, metavar=letter, help=words)
-    generate.add_argument("--melody", metavar="FILE", help=_("take the melody of this file (melody models)"))
-    generate.add_argument(
-        "--continue", dest="continue_from", metavar="FILE", help=_("go on where this file ends")
-    )
-    generate.add_argument("--format", choices=("wav", "flac", "ogg", "mp3"), help=_("kind of file"))
-    generate.add_argument("--out", metavar="DIR", help=_("where the clips go"))
+    for meaning in generate_meanings():
+        if meaning.name == "prompts":
+            continue  # several times --prompt
+        words = meaning.help.replace("%", "%%")
+        if meaning.kind == "switch":
+            generate.add_argument(
+                meaning.option, dest=meaning.name, action="store_const", const=True, help=words
+            )
+            continue
+        kinds: dict[str, Callable[[str], Any]] = {"whole": int, "number": float}
+        kind = _loudness if meaning.name == "loudness" else kinds.get(meaning.kind, str)
+        generate.add_argument(
+            meaning.option,
+            dest=meaning.name,
+            type=kind,
+            action="append" if meaning.name == "prompt" or meaning.kind == "texts" else "store",
+            choices=meaning.choices or None,
+            metavar=None if meaning.choices else meaning.metavar,
+            help=words,
+        )
 
     group = add_group(commands, "clips", _("what was generated"))
-    add_command(group, "list", _("all clips, newest first"), _list)
+    listing = add_command(group, "list", _("all clips, newest first"), _list)
+    listing.add_argument("--favourites", action="store_true", help=_("only favourites"))
+    listing.add_argument("--rating", metavar="N", type=int, default=0, help=_("only clips rated N or better"))
+    listing.add_argument("--rejected", action="store_true", help=_("those in the trash instead"))
     show = add_command(group, "show", _("the recipe that is stored in a clip"), _show)
     show.add_argument("file", metavar="FILE", help=_("a clip"))
+    add_shelf_commands(group)
 
     models = add_group(commands, "models", _("models to generate with and to start from"))
     add_command(models, "list", _("all models, with their licences"), _models)
@@ -60,8 +80,8 @@ def add_commands(commands: Commands) -> None:
 
 
 def _generate(context: Context) -> int:
-    from assistant.musicgen.client import Generator
     from assistant.musicgen.spec import GenerateSpec
+    from assistant.serving.client import Generator
 
     called = context.arguments
     for name in ("melody", "continue_from"):
@@ -70,19 +90,32 @@ def _generate(context: Context) -> int:
     if called.out:
         called.out = str(Path(called.out).absolute())
     chosen = {
-        field.name: value
+        field.name: tuple(value) if isinstance(value, list) else value
         for field in dataclasses.fields(GenerateSpec)
         if (value := getattr(called, field.name, None)) is not None
     }
-    spec = GenerateSpec.from_settings(context.settings, **chosen).check()
+    prompts = chosen.pop("prompt", ())
+    if prompts:
+        chosen |= {"prompt": prompts[0], "prompts": prompts if len(prompts) > 1 else ()}
+    if chosen.get("loudness") == OFF:
+        chosen["loudness"] = None
+    if called.show_english:
+        return _show_english(context, str(chosen.get("prompt", "")))
+    if called.clip:
+        spec = _again(context, existing_file(called.clip), chosen)
+    else:
+        spec = GenerateSpec.from_settings(context.settings, **chosen)
     generator = Generator(context.library)
     try:
-        clips = generator.generate(spec, on_event=lambda event: _show_generation(context, event))
+        clips = generator.generate(spec.check(), on_event=lambda event: _show_generation(context, event))
     finally:
         generator.close()
     context.console.clear()
+    answer: dict[str, Any] = {"clips": [asdict(clip) for clip in clips]}
+    if called.clip and not set(chosen) - {"out"}:
+        answer["same"] = _say_whether_same(context, Path(called.clip), Path(clips[0].path))
     if context.json:
-        context.console.document({"clips": [asdict(clip) for clip in clips]})
+        context.console.document(answer)
         return 0
     for clip in clips:
         context.console.result(
@@ -93,29 +126,122 @@ def _generate(context: Context) -> int:
     return 0
 
 
-def _show_generation(context: Context, event: dict[str, Any]) -> None:
-    if event["event"] == "loading":
-        context.console.progress(_("loading the model…"))
-    elif event["event"] == "tokens":
-        context.console.progress(
-            _("{done} of {total} frames").format(done=event["done"], total=event["total"])
+def _loudness(text: str) -> float | str:
+    return OFF if text == OFF else float(text)
+
+
+def _again(context: Context, clip: Path, chosen: dict[str, Any]) -> GenerateSpec:
+    from assistant.musicgen.recipe import program_name, read_recipe, spec_again
+
+    recipe = read_recipe(clip)
+    spec = spec_again(recipe, context.library.paths, chosen)
+    made_with = f"{recipe['program']} {recipe.get('version', '')}".strip()
+    if made_with != program_name():
+        context.console.say(
+            _("The clip was made with {then}; this is {now}, which may make it differently.").format(
+                then=made_with, now=program_name()
+            )
         )
+    return spec
+
+
+def _say_whether_same(context: Context, clip: Path, again: Path) -> bool:
+    from assistant.musicgen.recipe import read_recipe, same_sound
+
+    same = same_sound(clip, again)
+    then, now = (str(read_recipe(path).get("computed_on", "?")) for path in (clip, again))
+    if same:
+        context.console.say(_("It is the same audio as {path}, sample for sample.").format(path=clip))
+    elif then != now:
+        context.console.say(
+            _("It differs from {path}: that was computed on {then}, this on {now}.").format(
+                path=clip, then=then, now=now
+            )
+        )
+    else:
+        context.console.say(
+            _(
+                "It differs from {path}, though the recipe is the same: another machine rounds differently."
+            ).format(path=clip)
+        )
+    return same
+
+
+def _show_english(context: Context, prompt: str) -> int:
+    from assistant.musicgen.prompts import translate
+    from assistant.musicgen.prompts.curated import nearest
+
+    said, near = translate(prompt), nearest(prompt)
+    if context.json:
+        context.console.document({**asdict(said), "nearest": [asdict(one) for one in near]})
+        return 0
+    context.console.result(said.english)
+    _say_what_was_not_used(context, asdict(said))
+    if near:
+        context.console.say(_("Prompts that are near to it:"))
+        for one in near:
+            context.console.say(f"  {one.english}")
+    return 0
+
+
+def _say_what_was_not_used(context: Context, said: dict[str, Any]) -> None:
+    for name, words in (
+        ("left_out", _("Left out, because a model that is told of it would play it: {words}")),
+        ("elsewhere", _("The length is a setting (--duration), not a part of the prompt: {words}")),
+        ("unknown", _("Not understood: {words}")),
+    ):
+        if said[name]:
+            context.console.say(words.format(words="、".join(said[name])))
+
+
+def _show_generation(context: Context, event: dict[str, Any]) -> None:
+    console, kind = context.console, event["event"]
+    if kind == "english":
+        console.say(_("The model is told: {english}").format(english=event["english"]))
+        _say_what_was_not_used(context, event)
+    elif kind == "starting":
+        console.progress(_("starting the engine…"))
+    elif kind == "waiting":
+        if event["for"] == "upgrade":
+            console.say(_("An engine of an older version finishes its work first."))
+        else:
+            console.say(_("Another engine has the GPU and finishes its work first."))
+    elif kind == "queued":
+        count = event["ahead"]
+        console.progress(
+            ngettext(
+                "{count} request is before this one", "{count} requests are before this one", count
+            ).format(count=count)
+        )
+    elif kind == "restarted":
+        console.say(_("The engine has ended without a word; a new one goes on."))
+    elif kind == "warning":
+        console.say(event["text"])
+    elif kind == "loading":
+        console.progress(_("loading the model…"))
+    elif kind == "tokens":
+        console.progress(_("{done} of {total} frames").format(done=event["done"], total=event["total"]))
 
 
 def _list(context: Context) -> int:
-    rows = context.library.ledger.clips()
+    called = context.arguments
+    rows = context.library.ledger.clips(
+        rejected=called.rejected, favourites=called.favourites, rating=called.rating
+    )
     if context.json:
-        context.console.document(
-            {
-                "clips": [
-                    {"path": str(row.path), "duration": row.duration, "made": row.made, **row.recipe}
-                    for row in rows
-                ]
-            }
-        )
+        context.console.document({"clips": [clip_document(row) for row in rows]})
         return 0
     context.console.table(
-        [[str(row.path), duration_text(row.duration), str(row.recipe.get("prompt", ""))] for row in rows]
+        [
+            [
+                str(row.trash or row.path),
+                duration_text(row.duration),
+                marks(row),
+                str(row.recipe.get("prompt", "")),
+                row.note,
+            ]
+            for row in rows
+        ]
     )
     if not rows:
         context.console.say(_("No clips yet. Make one with `musichelper generate --prompt TEXT`."))

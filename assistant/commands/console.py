@@ -18,6 +18,8 @@ from assistant.errors import FileError, MusicHelperError
 from assistant.i18n import _
 from assistant.library.library import Library, find_library
 
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
 
 @dataclass
 class Context:
@@ -119,13 +121,16 @@ def json_text(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with control, direction and undecodable characters shown as escapes."""
+    """The text as one line, with control, direction and undecodable characters shown as escapes."""
     return "".join(
-        character
-        if character == "\n" or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co", "Cn")
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
+        _escaped(character) if unicodedata.category(character) in _HIDDEN else character for character in text
     )
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte of a name that is no UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def width(text: str) -> int:

@@ -61,6 +61,8 @@ def _list(context: Context) -> int:
         )
         top = proposal.top[:3] if proposal else []
         row = [str(item.track.path), *(f"{genre} {share:.0%}" for genre, share in top)]
+        if proposal and proposal.agreement is not None:
+            row.append(_("{share:.0%} of segments agree").format(share=proposal.agreement))
         rows.append([*row, _("perhaps none of these")] if proposal and proposal.none_of_these else row)
     live = live_accuracy(context.library)
     if context.json:

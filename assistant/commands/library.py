@@ -7,10 +7,11 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assistant.commands.console import Context, duration_text
 from assistant.commands.options import Commands, add_command
+from assistant.commands.status import show_status
 from assistant.i18n import _, ngettext
 from assistant.library.scan import display_name
 
@@ -27,12 +28,16 @@ def add_commands(commands: Commands) -> None:
         "folder", metavar="DIR", type=Path, help=_("the folder to make, or to make into a library")
     )
     add_command(commands, "doctor", _("look at this machine and say what is missing"), _doctor)
-    add_command(commands, "status", _("what is in the library and what is going on"), _status)
+    add_command(commands, "status", _("what is in the library and what is going on"), show_status)
     add_command(commands, "duplicates", _("show tracks that are the same music"), _duplicates)
     watch = add_command(
         commands, "watch", _("make a WAV and a caption for each new file as it comes"), _watch
     )
-    watch.add_argument("--once", action="store_true", help=_("handle what is there, then leave"))
+    how = watch.add_mutually_exclusive_group()
+    how.add_argument("--once", action="store_true", help=_("handle what is there, then leave"))
+    how.add_argument(
+        "--systemd-unit", action="store_true", help=_("print a systemd unit that watches, and leave")
+    )
 
 
 def _init(context: Context) -> int:
@@ -94,17 +99,6 @@ def _doctor(context: Context) -> int:
     return 0
 
 
-def _status(context: Context) -> int:
-    from assistant.status import status
-
-    state = status(context.library)
-    if context.json:
-        context.console.document(state)
-        return 0
-    _print_status(context, state)
-    return 0
-
-
 def _duplicates(context: Context) -> int:
     from assistant.library.duplicates import as_dict, duplicates, listen_to_unknown
 
@@ -137,70 +131,22 @@ def _duplicates(context: Context) -> int:
     return 0
 
 
-def _print_status(context: Context, state: dict[str, Any]) -> None:
-    from assistant.intake.account import watch_warning, watch_words
+def _unit(context: Context) -> int:
+    from assistant.service import install_words, systemd_unit, unit_name
 
-    console, tracks = context.console, state["tracks"]
-    console.result(_("Library {root}").format(root=state["library"]))
-    console.result(
-        ngettext(
-            "{count} track, {hours:.1f} hours ready",
-            "{count} tracks, {hours:.1f} hours ready",
-            tracks["total"],
-        ).format(count=tracks["total"], hours=tracks["hours"])
-    )
-    console.table(
-        [[genre, str(number)] for genre, number in tracks["by_genre"].items()],
-        right=[1],
-    )
-    for name, number in tracks["by_state"].items():
-        console.result(f"{state_words(name)}: {number}")
-    if state["duplicates"]:
-        console.result(
-            ngettext(
-                "{count} track is the same music as another; see `musichelper duplicates`.",
-                "{count} tracks are the same music as others; see `musichelper duplicates`.",
-                state["duplicates"],
-            ).format(count=state["duplicates"])
-        )
-    for failure in state["failed"]:
-        console.result(f"  {failure['path']}: {failure['reason']}")
-    for track in state["put_off"]:
-        again = time.strftime("%H:%M:%S", time.localtime(track["again"]))
-        line = _("{path}: {reason} Tried again at {time}.")
-        console.result("  " + line.format(path=track["path"], reason=track["reason"], time=again))
-    watcher = state["watch"]
-    if watcher["running"] and watcher.get("paused"):
-        console.result(_("paused: {reason}").format(reason=watcher["paused"]))
-    if watcher["running"]:
-        console.result(_("Watched by process {pid}.").format(pid=watcher["pid"]))
-        for line in ("; ".join(watch_words(watcher)), watch_warning(watcher)):
-            if line:
-                console.result(f"  {line}")
-    else:
-        console.result(_("Nobody watches this folder now."))
-    if state["classifier"]:
-        console.result(
-            _("Classifier {version}: {accuracy:.0%} right on held-out tracks, chance {chance:.0%}.").format(
-                **state["classifier"]
-            )
-        )
-    for run in state["runs"]:
-        console.result(f"  {run['id']}  {run['kind']}  {run['state']}  {run['step']}/{run['steps']}")
-
-
-def state_words(state: str) -> str:
-    """A track's state in the person's language."""
-    return {
-        "waiting": _("waiting"),
-        "working": _("in work"),
-        "ready": _("ready"),
-        "failed": _("failed"),
-        "missing": _("missing"),
-    }[state]
+    root = context.library.root
+    unit = systemd_unit(root, context.arguments.config)
+    if context.json:
+        context.console.document({"name": unit_name(root), "unit": unit})
+        return 0
+    context.console.result(unit.rstrip("\n"))
+    context.console.say(install_words(root))
+    return 0
 
 
 def _watch(context: Context) -> int:
+    if context.arguments.systemd_unit:
+        return _unit(context)
     from assistant.intake.pipeline import run_once
     from assistant.intake.watch import watch
     from assistant.label.decisions import Labeller

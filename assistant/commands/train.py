@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.commands.console import Context, duration_text
 from assistant.commands.options import Commands, add_command, add_group
+from assistant.commands.run_marks import add_mark_commands, marks_text
 from assistant.i18n import _, ngettext
 from assistant.musicgen.spec import METHODS, PRESETS, TARGETS, FinetuneSpec
 
@@ -68,6 +69,7 @@ def add_commands(commands: Commands) -> None:
     ):
         command = add_command(group, name, words, run)
         command.add_argument("run_id", metavar="RUN", help=_("its id, or `last`"))
+    add_mark_commands(group)
 
 
 def _build(context: Context) -> int:
@@ -204,16 +206,28 @@ def follow(context: Context, run: RunRecord) -> RunRecord:
 
 
 def _list(context: Context) -> int:
+    from assistant.runs.marks import RunMarks, all_marks
     from assistant.runs.record import list_runs
 
-    runs = list_runs(context.library)
+    runs, marks = list_runs(context.library), all_marks(context.library)
     if context.json:
-        context.console.document({"runs": [run_document(run) for run in runs]})
+        documents = [{**run_document(run), **asdict(marks.get(run.id, RunMarks()))} for run in runs]
+        context.console.document({"runs": documents})
         return 0
     if not runs:
         context.console.say(_("No runs yet. Start one with `musichelper train start`."))
     context.console.table(
-        [[run.id, run.kind, run.name, run_state_words(run.state), f"{run.step}/{run.steps}"] for run in runs]
+        [
+            [
+                run.id,
+                run.kind,
+                run.name,
+                run_state_words(run.state),
+                f"{run.step}/{run.steps}",
+                marks_text(marks.get(run.id)),
+            ]
+            for run in runs
+        ]
     )
     return 0
 
@@ -236,7 +250,8 @@ def run_document(run: RunRecord) -> dict[str, Any]:
     return {"run": run.id, **asdict(run)}
 
 
-def _called_run(context: Context) -> RunRecord:
+def called_run(context: Context) -> RunRecord:
+    """The run that the call names, or the newest one for `last`."""
     from assistant.errors import CallError
     from assistant.runs.record import list_runs, read_run
 
@@ -249,7 +264,7 @@ def _called_run(context: Context) -> RunRecord:
 
 
 def _show(context: Context) -> int:
-    _print_run(context, _called_run(context))
+    _print_run(context, called_run(context))
     return 0
 
 
@@ -276,7 +291,7 @@ def _print_run(context: Context, run: RunRecord) -> None:
 def _control(context: Context) -> int:
     from assistant.runs.control import request
 
-    run = _called_run(context)
+    run = called_run(context)
     request(context.library, run.id, context.arguments.what)
     if context.json:
         context.console.document({"run": run.id, "requested": context.arguments.what})
@@ -288,7 +303,7 @@ def _control(context: Context) -> int:
 def _resume(context: Context) -> int:
     from assistant.runs.launch import resume_run
 
-    run = resume_run(context.library, _called_run(context).id)
+    run = resume_run(context.library, called_run(context).id)
     if context.json:
         context.console.document({"run": run.id})
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import soundfile
 
+from assistant.audio.open import open_sound
 from assistant.caption.files import Origin, read_origin
 from assistant.files import sync
 from assistant.intake.finish import make_ready
@@ -50,10 +51,11 @@ def _name_on_disk(library: Library, info: Path, origin: Origin) -> bytes:
 
 def _is_training_wav(path: Path) -> bool:
     try:
-        found = soundfile.info(os.fsencode(path))
+        with open_sound(path) as found:
+            kind = (found.format, found.subtype, found.samplerate)
+            return kind == ("WAV", "PCM_16", 44100) and found.frames > 0
     except (soundfile.SoundFileError, OSError):
         return False
-    return (found.format, found.subtype, found.samplerate) == ("WAV", "PCM_16", 44100) and found.frames > 0
 
 
 def _take(

@@ -29,6 +29,7 @@ _REBUILD_SLOWEST = 30.0
 _TRY_AGAIN = 300.0
 _SCAN_SECONDS = 10.0
 _WATCHES_WANTED = 65536
+_SLEPT_SECONDS = 1.0
 
 
 class Supervisor:
@@ -59,6 +60,7 @@ class Supervisor:
         self._canary_touched: float | None = None
         self._canary_next = 0.0
         self._canary_misses = 0  # in a row
+        self._suspended = host.suspended_seconds()
         self.canary: Literal["off", "waiting", "ok", "missed"] = "off"
         self.rebuilds = 0
         self.scan_wanted = False
@@ -99,7 +101,11 @@ class Supervisor:
         }
 
     def tick(self, now: float) -> None:
-        """Look after the threads, the canary and a suspicion of before."""
+        """Look after the threads, the canary and a suspicion of before; scan after the machine has slept."""
+        suspended = host.suspended_seconds()
+        if suspended - self._suspended > _SLEPT_SECONDS:  # a disk of another machine's may have changed
+            self.scan_wanted = True
+        self._suspended = suspended
         if self._rebuild_at is not None and now >= self._rebuild_at:
             self._replace(now)
         if self._observer is None:

@@ -9,6 +9,7 @@ from assistant.library.ledger import Proposal, Track
 from assistant.library.library import Library
 
 Order = Literal["margin", "newest", "confident", "folder"]
+ORDERS: tuple[Order, ...] = ("margin", "confident", "newest", "folder")
 SETTLED = ("flag", "reject")
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import base64
-import os
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from assistant.library.ledger import Ledger, Track
 from assistant.library.library import Library
 from assistant.library.scan import display_name
 
 _MOST_COMPARED = 20
+
+Kind = TypeVar("Kind", int, str)
 
 
 @dataclass(frozen=True)
@@ -45,20 +47,9 @@ def note_sound(library: Library, track: Track, fingerprint: str) -> str:
 def duplicates(library: Library) -> list[Group]:
     """All groups of tracks that are the same music, by the path of their first."""
     ledger = library.ledger
-    pairs = ledger.duplicates()
-    leader: dict[int, int] = {}
-
-    def head(track: int) -> int:
-        while (above := leader.get(track, track)) != track:
-            track = above
-        return track
-
-    for track, earlier, _exact in pairs:
-        one, other = sorted((head(track), head(earlier)))
-        leader[other] = one
     members: dict[int, set[int]] = {}
-    for track, earlier, _exact in pairs:
-        members.setdefault(head(track), set()).update((track, earlier))
+    for track, first in leaders((track, earlier) for track, earlier, _exact in ledger.duplicates()).items():
+        members.setdefault(first, set()).add(track)
     groups = []
     for numbers in members.values():
         found = [ledger.track(number) for number in sorted(numbers)]
@@ -68,25 +59,59 @@ def duplicates(library: Library) -> list[Group]:
     return sorted(groups, key=lambda group: group.tracks[0].path)
 
 
+def leaders(pairs: Iterable[tuple[Kind, Kind]]) -> dict[Kind, Kind]:
+    """For each member of the pairs the least of all that it is joined with, over any number of steps."""
+    above: dict[Kind, Kind] = {}
+
+    def head(one: Kind) -> Kind:
+        while above.setdefault(one, one) != one:
+            one = above[one]
+        return one
+
+    for pair in pairs:
+        first, second = (head(one) for one in pair)
+        low, high = (first, second) if first < second else (second, first)
+        above[high] = low
+    return {one: head(one) for one in above}
+
+
+def same_sounds(fingerprints: Sequence[bytes]) -> list[tuple[int, int]]:
+    """Pairs of places whose fingerprints are those of one recording."""
+    from assistant.audio.fingerprint import SAME, difference, landmarks
+
+    places: dict[int, list[int]] = defaultdict(list)
+    found = []
+    for place, data in enumerate(fingerprints):
+        hashes = landmarks(data)[0].tolist() if data else []
+        common = Counter(other for one in hashes for other in places[one])
+        found += [
+            (other, place)
+            for other, _count in common.most_common(_MOST_COMPARED)
+            if difference(fingerprints[other], data) < SAME
+        ]
+        for one in hashes:
+            places[one].append(place)
+    return found
+
+
 def listen_to_unknown(library: Library) -> Iterator[Track]:
     """Take fingerprints of the WAVs of ready tracks that have none yet; gives each track when it is done."""
     for track in library.ledger.tracks_without_fingerprint():
         assert track.wav is not None
         try:
-            data = fingerprint_of_wav(library.root / track.wav)
+            data = fingerprint_of_file(library.root / track.wav)
         except (OSError, RuntimeError):  # gone or damaged meanwhile: the next scan tells
             continue
         note_sound(library, track, base64.b64encode(data).decode())
         yield track
 
 
-def fingerprint_of_wav(path: Path) -> bytes:
-    """The fingerprint of a WAV of ours, of which only the excerpt in the middle is read."""
-    import soundfile
-
+def fingerprint_of_file(path: Path) -> bytes:
+    """The fingerprint of a file that libsndfile reads, of which only the excerpt in the middle is taken."""
     from assistant.audio.measure import EXCERPT_SECONDS, Measurer
+    from assistant.audio.open import open_sound
 
-    with soundfile.SoundFile(os.fsencode(path)) as file:
+    with open_sound(path) as file:
         length = round(EXCERPT_SECONDS * file.samplerate)
         file.seek(max(0, round((file.frames - length) / 2)))
         measurer = Measurer(file.samplerate, file.channels, None)

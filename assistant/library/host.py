@@ -48,6 +48,11 @@ def usable_memory() -> int:
     return min(memory, *(limit for limit in limits if limit))
 
 
+def suspended_seconds() -> float:
+    """How long the machine has slept since it was started: one clock runs on meanwhile, one stands still."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
 def file_system(path: Path) -> str:
     """The kind of file system that a path lies on, as the kernel names it; empty where unknown."""
     path = path.resolve()

@@ -63,6 +63,11 @@ class LibraryPaths:
         return self.state / "clips"
 
     @property
+    def trash(self) -> Path:
+        """Rejected clips."""
+        return self.state / "trash"
+
+    @property
     def quarantine(self) -> Path:
         """What could not be read, and why: JSON lines."""
         return self.state / "quarantine.jsonl"

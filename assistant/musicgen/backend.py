@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import torch
 
 _ready = False
+_WORTH_THREADS = 50_000_000
+"""Weights that a step must read for threads to pay."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
@@ -76,6 +78,20 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def choose_clip_precision(name: str, device: torch.device) -> str:
+    """The number type of the weights while clips are made: what is asked; else float32 on a CPU, and on a
+    GPU float16, which is what Meta's weights are kept in."""
+    if name != "auto":
+        return name
+    return "float32" if device.type == "cpu" else "float16"
+
+
+def computed_on(device: str, precision: str) -> str:
+    """The kind of device and the number type that these settings mean here, as `cpu float32`."""
+    place = choose_device(device)
+    return f"{place.type} {choose_clip_precision(precision, place)}"
+
+
 def keep_freed_memory() -> None:
     """Let this process use again what it freed, where glibc would give large pieces back to the system.
 
@@ -102,13 +118,18 @@ def usable_threads() -> int:
     return max(1, min(8, cores, int(allowed) if allowed.isdigit() and int(allowed) else cores))
 
 
+def decoding_threads(parameters: int) -> int:
+    """CPU threads for decoding steps that read so many weights.
+
+    A step of a small model is a hundred products of some ten microseconds, and at the end of each the
+    threads would wait for one another: one thread is faster alone, and far faster on a busy machine.
+    """
+    return 1 if parameters < _WORTH_THREADS else usable_threads()
+
+
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Let torch use this many threads inside.
-
-    Token by token decoding of a small model is far faster with one: at each small product the
-    threads would wait for one another.
-    """
+    """Let torch use this many threads inside."""
     import torch
 
     before = torch.get_num_threads()

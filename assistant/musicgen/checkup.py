@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+
+from assistant.audio.open import open_sound
 
 ONE_SHOT_SECONDS = 2.0
 _PIECES = 12
@@ -38,7 +39,7 @@ def look_at(path: Path) -> Looked | None:
     A MusicGen that starts a fine-tune at a loss of about 1 is given silence or single hits.
     """
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with open_sound(path) as file:
             length = round(_PIECE_SECONDS * file.samplerate)
             starts = np.linspace(0, max(0, file.frames - length), _PIECES).astype(int)
             silent = clipped = 0

@@ -20,12 +20,12 @@ from assistant.musicgen.lora import Adapter, Adapters
 _positions: dict[tuple[int, int, float, torch.device], Tensor] = {}
 
 
-def require_known_shape(lm: Any) -> None:
-    """Raise `MusicHelperError` for a model built in a way that `hidden_states` does not compute."""
+def has_known_shape(lm: Any) -> bool:
+    """Whether a model is built in the way that `hidden_states` and the decoding engine compute."""
     layers = lm.transformer.layers
     attentions = [layer.self_attn for layer in layers]
     attentions += [layer.cross_attention for layer in layers if layer.cross_attention is not None]
-    known = (
+    return (
         lm.transformer.positional_embedding == "sin"
         and all(layer.norm_first for layer in layers)
         and all(one.custom and one.kv_repeat == 1 and not one.qk_layer_norm for one in attentions)
@@ -33,7 +33,11 @@ def require_known_shape(lm: Any) -> None:
         and not lm.fuser.fuse2cond["sum"]
         and not lm.fuser.fuse2cond["input_interpolate"]
     )
-    if not known:
+
+
+def require_known_shape(lm: Any) -> None:
+    """Raise `MusicHelperError` for a model built in a way that `hidden_states` does not compute."""
+    if not has_known_shape(lm):
         raise MusicHelperError(
             _("A model of this shape cannot be fine-tuned."),
             _("Meta's MusicGen models can, and those made from them."),

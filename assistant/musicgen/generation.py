@@ -8,27 +8,31 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.audio.read import read_audio
+from assistant.audio.read import read_audio, seconds_of
 from assistant.audio.write import write_audio
 from assistant.errors import CallError, MusicHelperError
 from assistant.i18n import _
 from assistant.library.library import Library
 from assistant.musicgen import backend
 from assistant.musicgen.encode import fit_channels
-from assistant.musicgen.recipe import as_comment
+from assistant.musicgen.engine.engine import MOST_AT_ONCE, Clip, Engine, Request
+from assistant.musicgen.engine.sampler import Sampling
+from assistant.musicgen.identity import model_hashes
+from assistant.musicgen.melody import has_separator, without_drums
+from assistant.musicgen.preview import Preview
+from assistant.musicgen.recipe import as_comment, new_recipe, program_name
+from assistant.musicgen.seams import loop, loop_tail, splice
 from assistant.musicgen.spec import GenerateSpec
-from assistant.workers import Emit
-
-if TYPE_CHECKING:
-    from audiocraft.models.musicgen import MusicGen
+from assistant.workers import Emit, check_cancelled
 
 OVERLAP = 0.4
-"""What is longer than the model's span is made in windows; each begins with this part of the last."""
+"""So much of the model's span is heard, at most, of a file that a clip goes on from."""
+PREVIEWS = ".previews"
 KEPT_SECONDS = 30.0
 """A clip that goes on from a file begins with at most this much of the file's end."""
 CROSSFADE_SECONDS = 0.03
@@ -36,7 +40,7 @@ _EVENTS_A_SECOND = 10
 
 
 def make_clips(
-    model: MusicGen,
+    model: Engine,
     spec: GenerateSpec,
     library: Library,
     *,
@@ -44,143 +48,167 @@ def make_clips(
     melody: Path | None,
     emit: Emit,
 ) -> list[dict[str, Any]]:
-    """Make, write and note down the clips of a request, one after the other.
+    """Make, write and note down the clips of a request.
 
-    Each clip is decoded by itself from its own seed, so that it is the same clip whatever else is
-    asked for in the same request.
+    Several are decoded at once. Each is the same clip whatever else is asked for in the same request.
+    Events: {"event": "tokens", "done", "total", "clip"}, {"event": "sound", "clip", "path", "seconds"} as
+    more of a clip can be heard, and {"event": "clip", …} when its file is written; clips are counted
+    from 0, and the tokens are those of the clips from "clip" on that are decoded together.
     """
-    import torch
-
     assert spec.seed is not None
-    rate, channels = model.sample_rate, model.audio_channels
-    if melody is not None and "self_wav" not in model.lm.condition_provider.conditioners:
+    if melody is not None and not model.follows_melodies:
         raise CallError(
             _("The model {model} cannot follow a melody.").format(model=spec.model),
             _("Use facebook/musicgen-melody."),
         )
-    kept = _end_of(continue_from, rate, channels) if continue_from else None
-    tune = _read(melody, rate, channels) if melody else None
+    kept = _end_of(continue_from, model.rate, model.channels) if continue_from else None
+    tune = _tune(melody, model, emit) if melody else None
+    hashes = model_hashes(spec.model, library.paths)
+    inputs = {"continue_from": continue_from, "melody": melody}
     clips = []
-    for number in range(spec.count):
-        seed = spec.seed + number
+    for batch in _batches(spec):
         began = time.monotonic()
-        torch.manual_seed(seed)
         with _explained(spec):
-            samples = _clip(model, spec, kept, tune, _throttled(emit, number))
-        recipe = {
-            **spec.as_dict(),
-            "seed": seed,
-            "count": 1,
-            "out": None,
-            "sample_rate": rate,
-            "seconds_to_make": round(time.monotonic() - began, 2),
-            "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        }
-        folder = Path(spec.out).absolute() if spec.out else library.paths.clips
-        folder.mkdir(parents=True, exist_ok=True)
-        path = _free_path(folder, spec, seed)
-        write_audio(path, samples, rate, loudness=spec.loudness, comment=as_comment(recipe))
-        duration = samples.shape[1] / rate
-        library.ledger.add_clip(path, recipe, duration)
-        clip = {
-            "path": os.fsdecode(path),
-            "seed": seed,
-            "duration": duration,
-            "model": spec.model,
-            "prompt": spec.prompt,
-        }
-        clips.append(clip)
-        emit({"event": "clip", **clip})
+            sounds = _sounds(model, spec, batch, kept, tune, library, emit)
+        seconds = round((time.monotonic() - began) / len(batch), 2)
+        for (number, prompt), samples in zip(batch, sounds, strict=True):
+            one = spec.of_one(prompt, spec.seed + number)
+            recipe = new_recipe(
+                one,
+                hashes=hashes,
+                inputs=inputs,
+                computed_on=backend.computed_on(spec.device, spec.precision),
+                sample_rate=model.rate,
+                seconds_to_make=seconds,
+            )
+            clip = _written(one, library, samples, recipe)
+            clips.append(clip)
+            emit({"event": "clip", **clip})
     return clips
 
 
-def _clip(
-    model: MusicGen,
+def _written(
+    spec: GenerateSpec, library: Library, samples: NDArray[np.float32], recipe: dict[str, Any]
+) -> dict[str, Any]:
+    """Write the one clip of a request into its file and the ledger."""
+    assert spec.seed is not None
+    folder = Path(spec.out).absolute() if spec.out else library.paths.clips
+    folder.mkdir(parents=True, exist_ok=True)
+    path = _free_path(folder, spec, spec.seed)
+    rate = recipe["sample_rate"]
+    write_audio(
+        path,
+        samples,
+        rate,
+        loudness=spec.loudness,
+        ceiling=spec.true_peak,
+        comment=as_comment(recipe),
+        title=spec.prompt,
+        program=program_name(),
+    )
+    duration = samples.shape[1] / rate
+    library.ledger.add_clip(path, recipe, duration)
+    return {
+        "path": os.fsdecode(path),
+        "seed": spec.seed,
+        "duration": duration,
+        "model": spec.model,
+        "prompt": spec.prompt,
+        "english": spec.told(spec.prompt),
+    }
+
+
+def _batches(spec: GenerateSpec) -> Iterator[list[tuple[int, str]]]:
+    """Number and prompt of the clips, those that are decoded at once together."""
+    clips = list(enumerate(spec.clips))
+    for first in range(0, len(clips), MOST_AT_ONCE):
+        yield clips[first : first + MOST_AT_ONCE]
+
+
+def _sounds(
+    model: Engine,
     spec: GenerateSpec,
+    batch: list[tuple[int, str]],
     kept: NDArray[np.float32] | None,
     melody: NDArray[np.float32] | None,
-    on_step: Callable[[int, int], None],
-) -> NDArray[np.float32]:
-    """One clip `[channels, samples]`."""
+    library: Library,
+    emit: Emit,
+) -> list[NDArray[np.float32]]:
+    """The clips of a batch, each `[channels, samples]`."""
     import torch
 
-    rate, span = model.sample_rate, model.max_duration
-    # The end of the file that the model hears; a window always leaves room for something new.
-    hop = round(rate / model.frame_rate)
-    heard = None
+    assert spec.seed is not None
+    request, heard = _request(model, spec, kept)
+    tune = None if melody is None else torch.from_numpy(melody)
+    clips = [
+        Clip(spec.seed + number, tuple(map(spec.told, (prompt, *spec.then))), tune)
+        for number, prompt in batch
+    ]
+    first = batch[0][0]
+    folder = library.paths.clips / PREVIEWS
+    previews = [
+        Preview(folder / f"{os.getpid()}-{number}.wav", model.rate, model.channels)
+        for number, _prompt in batch
+    ]
+
+    def on_sound(place: int, piece: NDArray[np.float32]) -> None:
+        preview = previews[place]
+        preview.add(piece)
+        emit(
+            {
+                "event": "sound",
+                "clip": first + place,
+                "path": os.fsdecode(preview.path),
+                "seconds": preview.seconds,
+            }
+        )
+
+    total = model.steps(request)
+    tell = _throttled(emit, first)
+    try:
+        sounds = model.make(
+            clips, request, on_steps=lambda done: tell(min(done, total), total), on_sound=on_sound
+        )
+    finally:
+        for preview in previews:
+            preview.remove()
+    if spec.loop:
+        return [loop(sound, model.rate, spec.duration) for sound in sounds]
+    wanted = heard + round(spec.duration * model.rate)
+    if kept is None:
+        return [sound[:, :wanted] for sound in sounds]
+    fade = int(CROSSFADE_SECONDS * model.rate)
+    return [splice(kept, sound[:, :wanted], heard, fade) for sound in sounds]
+
+
+def _request(model: Engine, spec: GenerateSpec, kept: NDArray[np.float32] | None) -> tuple[Request, int]:
+    """What the engine is asked for, and how many samples of it are the file's that it goes on from."""
+    seconds = spec.duration + (loop_tail(spec.duration) if spec.loop else 0.0)
+    stride = round(spec.stride * model.frame_rate)
+    if stride >= model.span:
+        raise CallError(
+            _("A stride of {stride} seconds leaves nothing to go on from.").format(stride=spec.stride),
+            _("This model hears {span} seconds at once; choose less.").format(
+                span=model.span / model.frame_rate
+            ),
+        )
+    heard, given = 0, None
     if kept is not None:
-        length = min(int(OVERLAP * span * rate), kept.shape[1]) // hop * hop
-        heard = kept[:, -length:]
-    prompt = torch.from_numpy(heard)[None] if heard is not None else None
-    frames = math.ceil(spec.duration * rate / hop) + (0 if heard is None else heard.shape[1] // hop)
-    wanted = frames / model.frame_rate + 1e-6  # audiocraft rounds down
-    model.set_generation_params(
-        use_sampling=spec.temperature > 0,
-        temperature=spec.temperature,
-        top_k=min(spec.top_k, model.lm.card),
-        top_p=spec.top_p,
-        cfg_coef=spec.cfg,
-        duration=wanted,
-        extend_stride=span * (1 - OVERLAP),
-    )
-    attributes, tokens = model._prepare_tokens_and_attributes(
-        [spec.prompt or None],
-        prompt,
-        [torch.from_numpy(melody)] if melody is not None else None,
-    )
-    total = _steps(model, wanted, 0 if tokens is None else tokens.shape[-1])
-    done = 0
-
-    def step(_done: int, _total: int) -> None:
-        nonlocal done
-        done += 1
-        on_step(min(done, total), total)
-
-    model.set_custom_progress_callback(step)
-    small = model.device.type == "cpu"
-    with torch.inference_mode(), backend.threads(1 if small else backend.usable_threads()):
-        codes = model._generate_tokens(attributes, tokens, progress=True)
-    with torch.inference_mode(), backend.threads(backend.usable_threads()):
-        audio = model.generate_audio(codes)[0].float().cpu().numpy()
-    on_step(total, total)
-    if kept is None or heard is None:
-        return audio[:, : round(spec.duration * rate)]
-    return splice(
-        kept,
-        audio[:, : heard.shape[1] + round(spec.duration * rate)],
-        heard.shape[1],
-        int(CROSSFADE_SECONDS * rate),
-    )
+        # A window always leaves room for something new.
+        length = min(int(OVERLAP * model.span) * model.hop, kept.shape[1]) // model.hop * model.hop
+        (given,) = model.encode([kept[:, -length:]])
+        heard = length
+    frames = math.ceil(round(seconds * model.rate) / model.hop) + heard // model.hop
+    sampling = Sampling(spec.temperature, min(spec.top_k, model.card), spec.top_p, spec.cfg)
+    return Request(frames, given, sampling, stride, spec.two_step), heard
 
 
-def splice(
-    kept: NDArray[np.float32], audio: NDArray[np.float32], heard: int, fade: int
-) -> NDArray[np.float32]:
-    """The file's own audio, then what is new of `audio`, whose first `heard` samples are the file's end
-    as the codec says it: the codec's version is heard only inside the crossfade."""
-    fade = min(fade, heard)
-    rise = np.linspace(0.0, 1.0, fade, endpoint=False, dtype=np.float32)
-    joined = np.concatenate([kept, audio[:, heard:]], axis=1)
-    joint = slice(kept.shape[1] - fade, kept.shape[1])
-    joined[:, joint] = kept[:, joint] * (1 - rise) + audio[:, heard - fade : heard] * rise
-    return joined
-
-
-def _steps(model: MusicGen, seconds: float, prompt: int) -> int:
-    """How many tokens steps audiocraft's windows will take."""
-    total = int(seconds * model.frame_rate)
-    longest = int(min(seconds, model.max_duration) * model.frame_rate)
-    delay = int(model.lm.pattern_provider.get_pattern(longest).max_delay)
-    if seconds <= model.max_duration:
-        return total - prompt + delay
-    stride = int(model.frame_rate * (model.extend_stride or longest))
-    steps, offset = 0, 0
-    while offset + prompt < total:
-        window = int(min(seconds - offset / model.frame_rate, model.max_duration) * model.frame_rate)
-        steps += window - prompt + delay
-        prompt = window - stride
-        offset += stride
-    return steps
+def _tune(path: Path, model: Engine, emit: Emit) -> NDArray[np.float32]:
+    """The sound whose melody is followed."""
+    if not has_separator():
+        text = _("No stem separator is installed: drums and bass count as part of the melody.")
+        emit({"event": "warning", "text": text})
+    return without_drums(_read(path, model.rate, model.channels), model.rate)
 
 
 def _read(path: Path, rate: int, channels: int) -> NDArray[np.float32]:
@@ -189,9 +217,7 @@ def _read(path: Path, rate: int, channels: int) -> NDArray[np.float32]:
 
 
 def _end_of(path: Path, rate: int, channels: int) -> NDArray[np.float32]:
-    import soundfile
-
-    length = soundfile.info(path).duration
+    length = seconds_of(path)
     samples, _rate = read_audio(path, rate=rate, start=max(0.0, length - KEPT_SECONDS))
     if samples.shape[1] < rate // 2:
         raise CallError(
@@ -205,6 +231,7 @@ def _throttled(emit: Emit, clip: int) -> Callable[[int, int], None]:
 
     def step(done: int, total: int) -> None:
         nonlocal told
+        check_cancelled()
         now = time.monotonic()
         if done == total or now - told >= 1 / _EVENTS_A_SECOND:
             told = now

@@ -14,36 +14,40 @@ from assistant.library.library import LibraryPaths
 from assistant.musicgen import backend
 from assistant.musicgen.adapter import fold_adapter
 from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE, read_safe_package
+from assistant.musicgen.melody import no_demucs_needed
 from assistant.musicgen.models import base_of, is_adapter, model_folder, root_of
 from assistant.musicgen.words import WordTokenizer
 
 if TYPE_CHECKING:
     import torch
     from audiocraft.models.encodec import CompressionModel
-    from audiocraft.models.musicgen import MusicGen
+
+    from assistant.musicgen.engine.engine import Engine
 
 LONGEST_SPAN = 30.0
 """Seconds that Meta's models have learnt at once."""
 
 
-def load(name: str, paths: LibraryPaths, device: str, precision: str) -> MusicGen:
+def load(name: str, paths: LibraryPaths, device: str, precision: str) -> Engine:
     """A model ready to generate; its codec always computes in float32."""
     place = backend.choose_device(device)
-    number = backend.choose_precision(precision, place)
+    chosen = backend.choose_clip_precision(precision, place)
     backend.prepare()
     import torch
-    from audiocraft.models.musicgen import MusicGen
-    from audiocraft.utils.autocast import TorchAutocast
+    from audiocraft.models import builders
+
+    from assistant.musicgen.engine.codec import fold_norms
+    from assistant.musicgen.engine.engine import Engine
 
     source = model_folder(name, paths)
+    # On a GPU 8-bit weights are made of halves, of which more fit.
+    number = torch.float32 if place.type == "cpu" else getattr(torch, chosen.replace("int8", "float16"))
     lm = load_lm(name, source, place, number)
-    # The constructor tries its own default stride of 18 s, too long for a model that learnt less.
-    model = MusicGen(name, load_codec(name, source, place), lm, max_duration=LONGEST_SPAN)
-    model.max_duration = span_of(lm)
-    half = number != torch.float32
-    model.autocast = TorchAutocast(
-        enabled=half, **({"device_type": place.type, "dtype": number} if half else {})
-    )
+    codec = builders.get_wrapped_compression_model(load_codec(name, source, place), lm.cfg)
+    fold_norms(codec)
+    with _explained(name):
+        model = Engine(name, lm, codec.eval(), span=span_of(lm), precision=chosen)
+    model.forget_packed()
     return model
 
 
@@ -69,7 +73,8 @@ def load_lm(name: str, source: Path | None, device: torch.device, number: torch.
             "conditioners.args.drop_desc_p",
         ):
             loaders._delete_param(config, key)
-        lm = builders.get_lm_model(config)
+        with no_demucs_needed():
+            lm = builders.get_lm_model(config)
         lm.load_state_dict(package["best_state"])
     lm.eval()
     OmegaConf.set_struct(config, False)

@@ -14,7 +14,7 @@ from assistant.library.library import Library, LibraryPaths
 from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE, has_package
 
 if TYPE_CHECKING:
-    from audiocraft.models.musicgen import MusicGen
+    from assistant.musicgen.engine.engine import Engine
 
 BUILT_IN = "small-built-in"
 MINI_FOLDER = Path(__file__).parent / "mini" / "model"
@@ -53,6 +53,8 @@ class ModelInfo:
     present: bool
     """Whether it is on this machine."""
     detail: str
+    base: str | None = None
+    """What a fine-tuned model was made from."""
 
 
 def list_models(library: Library) -> list[ModelInfo]:
@@ -170,7 +172,7 @@ def licence_of(name: str, paths: LibraryPaths) -> str:
     return str(read_card(folder).get("licence") or "unknown")
 
 
-def load_model(name: str, library_root: Path, device: str, precision: str) -> MusicGen:
+def load_model(name: str, library_root: Path, device: str, precision: str) -> Engine:
     """Load a model for generation. Only for worker and run processes: imports torch and audiocraft.
 
     Raises `CallError` for an unknown name and `MusicHelperError` for a model that cannot be had.
@@ -207,6 +209,7 @@ def _folder_model(folder: Path) -> ModelInfo:
         licence=licence_words(str(card.get("licence") or "unknown")),
         present=True,
         detail=detail,
+        base=str(card["base"]) if kind == "fine-tuned" and card.get("base") else None,
     )
 
 

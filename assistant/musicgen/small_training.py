@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from assistant.audio.read import read_audio
+from assistant.audio.read import read_audio, seconds_of
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
 from assistant.library.library import Library
@@ -94,7 +93,7 @@ def read_excerpts(library: Library, chooser: np.random.Generator) -> list[NDArra
         assert wav is not None
         path = library.root / wav
         try:
-            spare = max(0.0, soundfile.info(path).duration - EXCERPT_SECONDS)
+            spare = max(0.0, seconds_of(path) - EXCERPT_SECONDS)
             samples, _rate = read_audio(
                 path, rate=SAMPLE_RATE, start=float(chooser.uniform(0, spare)), duration=EXCERPT_SECONDS
             )

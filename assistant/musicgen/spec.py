@@ -15,6 +15,7 @@ from assistant.i18n import _
 from assistant.musicgen.models import BUILT_IN
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+CLIP_PRECISIONS = (*PRECISIONS, "int8")
 PRESETS = ("style", "full", "quick")
 METHODS = ("auto", "lora", "full")
 TARGETS = ("attention", "cross", "feedforward", "heads")
@@ -201,7 +202,9 @@ class GenerateSpec(_Spec):
     """A request for clips."""
 
     prompt: str = ""
-    """English words; empty is anything the model likes."""
+    """What it should sound like, in English or Chinese; empty is anything the model likes."""
+    english: str = ""
+    """What the model is told in place of a prompt that is not English; empty is found by the program."""
     model: str = BUILT_IN
     duration: float = 8.0
     """Seconds of new music."""
@@ -215,17 +218,50 @@ class GenerateSpec(_Spec):
     """Choose among the likeliest tokens that make up this probability; 0 is off."""
     cfg: float = 3.0
     """Classifier-free guidance; 1 is off."""
+    two_step: bool = False
+    """The passes with and without the words one after the other; the clip is the same but for rounding."""
+    stride: float = 0.0
+    """Beyond the model's span, seconds that each window adds; it hears the rest of the span again. 0 is
+    60 % of the span."""
+    prompts: tuple[str, ...] = ()
+    """Several prompts, of each of which there are `count` clips; empty is `prompt` alone."""
+    then: tuple[str, ...] = ()
+    """The prompts of the windows after the first one; the last holds to the end."""
+    loop: bool = False
+    """The clip goes on from its end into its beginning; its length is then near the duration."""
     continue_from: str | None = None
     """An audio file, or a track of the library, that the clip goes on from."""
     melody: str | None = None
     """An audio file whose melody is followed; only for melody models."""
-    loudness: float = -14.0
-    """LUFS of the file."""
+    loudness: float | None = -14.0
+    """LUFS of the file; None leaves the level as it is."""
+    true_peak: float = -1.0
+    """dBTP that no peak exceeds, also between the samples."""
     format: str = "wav"
     out: str | None = None
     """The folder for the clips; None is the library's own."""
     device: str = "auto"
     precision: str = "auto"
+
+    @property
+    def clips(self) -> list[str]:
+        """The prompt of each clip."""
+        return [prompt for prompt in self.prompts or (self.prompt,) for _clip in range(self.count)]
+
+    def of_one(self, prompt: str, seed: int) -> Self:
+        """The request for one of its clips alone."""
+        english = self.told(prompt)
+        return dataclasses.replace(
+            self, prompt=prompt, prompts=(), english=english if english != prompt else "", seed=seed, count=1
+        )
+
+    def without_first(self, done: int) -> Self:
+        """The request for the clips after so many of them."""
+        assert self.seed is not None
+        seed = self.seed + done
+        if not self.prompts:
+            return dataclasses.replace(self, seed=seed, count=self.count - done)
+        return dataclasses.replace(self, prompts=tuple(self.clips[done:]), seed=seed, count=1)
 
     @property
     def file_words(self) -> str:
@@ -243,7 +279,15 @@ class GenerateSpec(_Spec):
         defaults: dict[str, Any] = {name: getattr(section, name) for name in known}
         for name in ("model", "device", "precision"):
             defaults[name] = getattr(settings.musicgen, name)
+        if defaults["loudness"] == "off":
+            defaults["loudness"] = None
         return cls(**{**defaults, **chosen})
+
+    def told(self, prompt: str) -> str:
+        """What the model is told for one of the prompts."""
+        from assistant.musicgen.prompts import translate
+
+        return self.english if self.english and prompt == self.prompt else translate(prompt).english
 
     def check(self) -> Self:
         """The same specification. Raises `CallError` for a value that makes no sense."""
@@ -255,9 +299,14 @@ class GenerateSpec(_Spec):
         self._within("top_k", 0, 1_000_000)
         self._within("top_p", 0.0, 1.0)
         self._within("cfg", 0.0, 30.0)
-        self._within("loudness", -70.0, 0.0)
+        self._within("stride", 0.0, 600.0)
+        if self.loudness is not None:
+            self._within("loudness", -70.0, 0.0)
+        self._within("true_peak", -20.0, 0.0)
         self._require(self.format in FORMATS, "format", ", ".join(FORMATS))
-        self._require(self.precision in PRECISIONS, "precision", ", ".join(PRECISIONS))
+        self._require(self.precision in CLIP_PRECISIONS, "precision", ", ".join(CLIP_PRECISIONS))
+        if self.loop and self.continue_from:
+            raise CallError(_("A clip cannot go on from a file and be a loop."), _("Choose one of the two."))
         if self.melody and self.continue_from:
             raise CallError(
                 _("A clip cannot go on from one file and follow the melody of another."),

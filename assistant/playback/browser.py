@@ -9,7 +9,7 @@ from pathlib import Path
 from assistant.i18n import _
 from assistant.playback.address import forward_command, on_own_screen
 from assistant.playback.handler import PLAYABLE_SUFFIXES, Report
-from assistant.playback.server import serve_page
+from assistant.playback.server import Order, serve_page
 
 
 class BrowserPlayer:
@@ -57,7 +57,9 @@ class BrowserPlayer:
         """Why the last file was not heard."""
         return self._problem
 
-    def play(self, path: Path, start: float = 0.0) -> None:
+    def play(
+        self, path: Path, start: float = 0.0, *, gain: float = 0.0, loop: bool = False, title: str = ""
+    ) -> None:
         """Put the file on the page and tell the page to play it."""
         path = path.absolute()
         with self._lock:
@@ -74,7 +76,7 @@ class BrowserPlayer:
                 self._path = None
                 self._server.stop()
                 return
-            self._number = self._server.play(path, max(0.0, start))
+            self._number = self._server.play(path, Order(max(0.0, start), min(0.0, gain), loop, title))
 
     def stop(self) -> None:
         """Tell the page to be silent."""

@@ -11,6 +11,10 @@ let number = 0;         // the last order of the program that was followed
 let ordered = null;     // the order that the present sound comes from, for the reports
 let peaks = [];
 let lastReport = 0;
+let gain = 1;           // of the present order, at most 1
+
+function level() { audio.volume = Number($("volume").value) * gain; }
+function setLoop(on) { audio.loop = on; $("loop").setAttribute("aria-pressed", String(on)); }
 
 // What the program says
 
@@ -27,7 +31,7 @@ function follow(state) {
   } else if (state.now.number !== number) {
     number = ordered = state.now.number;
     chosen = Math.max(0, items.findIndex((item) => item.id === state.now.id));
-    start(items[chosen], state.now.start);
+    start(items[chosen], state.now.start, state.now.gain, state.now.loop);
   }
   list();
 }
@@ -44,9 +48,12 @@ function report(state) {
 
 // The sound
 
-function start(item, at) {
+function start(item, at, decibels, again) {
   if (!item) return;
   current = item;
+  gain = 10 ** ((decibels || 0) / 20);
+  level();
+  setLoop(Boolean(again));
   peaks = [];
   $("failed").hidden = true;
   $("name").textContent = item.name;
@@ -79,6 +86,7 @@ function toggle() {
 }
 
 function choose(item) {
+  report("ended");      // what the program ordered is heard no more
   ordered = null;       // the listener's own choice: the program is not told of it
   start(item, 0);
 }
@@ -154,7 +162,8 @@ function list() {
 
 $("toggle").onclick = toggle;
 $("blocked").onclick = play;
-$("volume").oninput = () => { audio.volume = Number($("volume").value); };
+$("volume").oninput = level;
+$("loop").onclick = () => setLoop(!audio.loop);
 $("seek").oninput = () => seek(Number($("seek").value) * audio.duration);
 $("wave").onclick = (event) => seek((event.offsetX / $("wave").clientWidth) * audio.duration);
 window.addEventListener("resize", draw);
@@ -172,6 +181,7 @@ document.addEventListener("keydown", (event) => {
     Enter: () => choose(items[chosen]),
     0: () => seek(0),
     m: () => { audio.muted = !audio.muted; },
+    l: () => setLoop(!audio.loop),
   };
   if (!keys[event.key]) return;
   event.preventDefault();

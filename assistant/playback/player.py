@@ -10,7 +10,7 @@ from typing import Protocol
 from assistant.config import PlaybackSettings
 from assistant.i18n import _
 from assistant.playback.address import login_address, over_ssh
-from assistant.playback.sound import simpleaudio_installed, sound_device
+from assistant.playback.sound import pulse_problem, pulse_server, simpleaudio_installed, sound_device
 
 
 class Player(Protocol):
@@ -18,7 +18,7 @@ class Player(Protocol):
 
     @property
     def kind(self) -> str:
-        """`device`, `browser` or `none`."""
+        """`device`, `pulse`, `browser`, `command` or `none`."""
 
     @property
     def sentence(self) -> str:
@@ -40,8 +40,14 @@ class Player(Protocol):
     def command(self) -> str:
         """The command to run on the listener's own computer; empty where none is needed."""
 
-    def play(self, path: Path, start: float = 0.0) -> None:
-        """Play a file from `start` seconds on, instead of what is playing now."""
+    def play(
+        self, path: Path, start: float = 0.0, *, gain: float = 0.0, loop: bool = False, title: str = ""
+    ) -> None:
+        """Play a file from `start` seconds on, instead of what is playing now.
+
+        `gain` is in decibels, 0 or less; with `loop` it begins again at its end; `title` is shown where
+        the file's name would be.
+        """
 
     def stop(self) -> None:
         """Be silent at once."""
@@ -92,7 +98,9 @@ class NoPlayer:
         remote = shlex.quote(f"cat {shlex.quote(os.fspath(self._path))}")
         return f"ssh {port}{address.login} {remote} | ffplay -nodisp -autoexit -"
 
-    def play(self, path: Path, start: float = 0.0) -> None:
+    def play(
+        self, path: Path, start: float = 0.0, *, gain: float = 0.0, loop: bool = False, title: str = ""
+    ) -> None:
         """Remember the file for `command`."""
         self._path = path.absolute()
 
@@ -117,16 +125,26 @@ def choose_player(settings: PlaybackSettings) -> Player:
     Over SSH a sound card of this machine is heard by nobody: there only a forwarded sound server
     or a configuration of the person's own counts as a device.
     """
-    if settings.player == "none":
-        return NoPlayer(_("Playing is switched off in the configuration."))
-    if settings.player == "device" and not simpleaudio_installed():
-        return NoPlayer(_("The configuration asks for the sound device, but simpleaudio is not installed."))
-    if settings.player == "device":
-        return _device_player(sound_device())
-    if settings.player == "auto" and simpleaudio_installed():
-        device = sound_device(near_listener=over_ssh())
-        if device is not None:
-            return _device_player(device)
+    match settings.player:
+        case "none":
+            return NoPlayer(_("Playing is switched off in the configuration."))
+        case "device" if not simpleaudio_installed():
+            return NoPlayer(
+                _("The configuration asks for the sound device, but simpleaudio is not installed.")
+            )
+        case "device":
+            return _device_player(sound_device())
+        case "pulse":
+            return _pulse_player() or NoPlayer(pulse_problem())
+        case "command":
+            return _command_player(settings.command)
+        case "auto":
+            pulse = _pulse_player() if os.environ.get("PULSE_SERVER") else None
+            if pulse is not None:
+                return pulse
+            device = sound_device(near_listener=over_ssh()) if simpleaudio_installed() else None
+            if device is not None:
+                return _device_player(device)
     try:
         from assistant.playback.browser import BrowserPlayer
 
@@ -141,3 +159,16 @@ def _device_player(device: str | None) -> Player:
     from assistant.playback.device import DevicePlayer
 
     return DevicePlayer(device or "")
+
+
+def _pulse_player() -> Player | None:
+    from assistant.playback.device import PulsePlayer
+
+    return None if pulse_problem() else PulsePlayer(pulse_server() or "")
+
+
+def _command_player(command: str) -> Player:
+    from assistant.playback.command import CommandPlayer, command_problem
+
+    problem = command_problem(command)
+    return NoPlayer(problem) if problem else CommandPlayer(command)

@@ -10,6 +10,7 @@ import secrets
 import socketserver
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,18 @@ _FILES_KEPT = 200
 _STATES_WAITING = 64
 
 
+@dataclass(frozen=True)
+class Order:
+    """How a file shall be played."""
+
+    start: float = 0.0
+    gain: float = 0.0
+    """Decibels, 0 or less."""
+    loop: bool = False
+    title: str = ""
+    """Shown instead of the file's name."""
+
+
 class PageServer(ThreadingHTTPServer):
     """Serves the page and the files it was given, and tells open pages what to play."""
 
@@ -33,7 +46,7 @@ class PageServer(ThreadingHTTPServer):
         self.token = secrets.token_urlsafe(_TOKEN_BYTES)
         self.on_report = on_report
         self._lock = threading.Lock()
-        self._files: dict[str, Path] = {}
+        self._files: dict[str, tuple[Path, str]] = {}
         self._pages: list[queue.Queue[str | None]] = []
         self._number = 0
         self._now: dict[str, Any] | None = None
@@ -56,16 +69,23 @@ class PageServer(ThreadingHTTPServer):
         """Whether a page is open."""
         return bool(self._pages)
 
-    def play(self, path: Path, start: float) -> int:
+    def play(self, path: Path, order: Order) -> int:
         """Put a file on the page and have it played; the number is in the reports on it."""
         with self._lock:
-            key = next((key for key, file in self._files.items() if file == path), secrets.token_hex(8))
+            shown = (path, order.title)
+            key = next((key for key, file in self._files.items() if file == shown), secrets.token_hex(8))
             self._files.pop(key, None)  # the newest is last
-            self._files[key] = path
+            self._files[key] = shown
             if len(self._files) > _FILES_KEPT:
                 del self._files[next(iter(self._files))]
             self._number += 1
-            self._now = {"number": self._number, "id": key, "start": start}
+            self._now = {
+                "number": self._number,
+                "id": key,
+                "start": order.start,
+                "gain": order.gain,
+                "loop": order.loop,
+            }
             self._tell()
             return self._number
 
@@ -88,7 +108,8 @@ class PageServer(ThreadingHTTPServer):
 
     def file(self, key: str) -> Path | None:
         """The file behind an opaque id."""
-        return self._files.get(key)
+        found = self._files.get(key)
+        return None if found is None else found[0]
 
     def open_page(self) -> queue.Queue[str | None]:
         """What a new page is to be told, beginning with the present state; None ends it."""
@@ -106,8 +127,12 @@ class PageServer(ThreadingHTTPServer):
 
     def _state(self) -> str:
         items = [
-            {"id": key, "name": _shown(path.name), "folder": _shown(path.parent.name)}
-            for key, path in reversed(self._files.items())
+            {
+                "id": key,
+                "name": title or _shown(path.name),
+                "folder": "" if title else _shown(path.parent.name),
+            }
+            for key, (path, title) in reversed(self._files.items())
         ]
         return json.dumps({"items": items, "now": self._now})
 

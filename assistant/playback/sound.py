@@ -7,6 +7,7 @@ import importlib.util
 import ipaddress
 import os
 import re
+import shutil
 import socket
 from pathlib import Path
 
@@ -42,6 +43,32 @@ def sound_device(*, near_listener: bool = False) -> str | None:
             return _("the sound server {address}").format(address=name)
     card = _card()
     return None if card is None else _("the sound card {name}").format(name=card)
+
+
+def pacat_installed() -> bool:
+    """Whether PulseAudio's client is there."""
+    return shutil.which("pacat") is not None
+
+
+def pulse_server() -> str | None:
+    """A few words on the PulseAudio (or PipeWire) server that answers, forwarded or here; or None."""
+    server = os.environ.get("PULSE_SERVER")
+    if server:
+        return _("the sound server {address}").format(address=server) if _server_answers(server) else None
+    name, path = _sockets()[0]
+    return _("the sound server {address}").format(address=name) if _socket_answers(path) else None
+
+
+def pulse_problem() -> str:
+    """Why PulseAudio cannot be played to; empty where it can."""
+    if pulse_server() is None:
+        server = os.environ.get("PULSE_SERVER")
+        if server:
+            return _("The sound server {address} of PULSE_SERVER does not answer.").format(address=server)
+        return _("There is no PulseAudio server, and PULSE_SERVER names none.")
+    if not pacat_installed():
+        return _("PulseAudio's client pacat is not installed here; it is in pulseaudio-utils.")
+    return ""
 
 
 def pulse_plugin_missing() -> bool:

@@ -19,6 +19,7 @@ def page_words() -> dict[str, str]:
         "played": _("Played here"),
         "play": _("Play"),
         "pause": _("Pause"),
+        "loop": _("Loop"),
         "save": _("Save a copy"),
         "position": _("Position"),
         "volume": _("Volume"),
@@ -27,6 +28,7 @@ def page_words() -> dict[str, str]:
         "keys_choose": _("choose in the list"),
         "keys_start": _("play the chosen one"),
         "keys_first": _("back to the beginning"),
+        "keys_loop": _("play again and again"),
         "keys_mute": _("mute"),
         "key_space": _("Space"),
     }

@@ -23,6 +23,11 @@ class Gpu:
     memory_used: int
     utilisation: int | None
     temperature: int | None
+    power: int | None = None
+    """Milliwatts."""
+    power_limit: int | None = None
+    processes: tuple[tuple[int, int], ...] = ()
+    """Process ids that compute on it, with the bytes they hold (0: unknown)."""
 
 
 def gpus() -> list[Gpu]:
@@ -101,7 +106,18 @@ def _gpu(nvml: Any, index: int) -> Gpu:
         memory_used=memory("used"),
         utilisation=asked(lambda: nvml.nvmlDeviceGetUtilizationRates(handle).gpu),
         temperature=asked(lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
+        power=asked(lambda: nvml.nvmlDeviceGetPowerUsage(handle)),
+        power_limit=asked(lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle)),
+        processes=_processes(nvml, handle),
     )
+
+
+def _processes(nvml: Any, handle: Any) -> tuple[tuple[int, int], ...]:
+    try:
+        found = nvml.nvmlDeviceGetComputeRunningProcesses(handle)
+    except nvml.NVMLError:
+        return ()
+    return tuple((int(one.pid), int(one.usedGpuMemory or 0)) for one in found)
 
 
 def _text(value: str | bytes) -> str:

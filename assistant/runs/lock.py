@@ -73,9 +73,17 @@ def run_lock(folder: Path) -> ProcessLock:
 
 
 def device_lock(device: str) -> ProcessLock:
-    """Held by the one run that computes on this device of this machine, in whatever library."""
-    name = re.sub(r"[^\w.-]", "-", f"{host_name()}-{device}")
-    return ProcessLock(_lock_folder() / f"{name}.lock")
+    """Held by what computes on this device of this machine, a run in whatever library or the engine."""
+    return ProcessLock(_lock_folder() / f"{_file_name(device)}.lock")
+
+
+def device_wish(device: str) -> ProcessLock:
+    """Held by the run that waits for this device; the engine, which only keeps a model there, then leaves."""
+    return ProcessLock(_lock_folder() / f"{_file_name(device)}.wish")
+
+
+def _file_name(device: str) -> str:
+    return re.sub(r"[^\w.-]", "-", f"{host_name()}-{device}")
 
 
 def _lock_folder() -> Path:

@@ -56,7 +56,7 @@ class RunRecord:
     model: str | None = None
     """What the run made: a model's name or a classifier's version."""
     error: dict[str, str] | None = None
-    """`title` and `hint` of what ended it."""
+    """`title` and `hint` of what ended it, and its `kind` where that is known: memory, disk."""
     results: dict[str, Any] = field(default_factory=dict)
     """Further plain values that the job gave at its end."""
 

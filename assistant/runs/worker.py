@@ -11,15 +11,15 @@ import time
 import traceback
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from assistant.errors import MusicHelperError
 from assistant.i18n import LANGUAGE_VARIABLE, _, set_language
 from assistant.library.library import Library
-from assistant.runs.context import RecordKeeper, RunContext, RunStopped
+from assistant.runs.context import RecordKeeper, RunContext, RunStopped, read_settings
 from assistant.runs.events import EventLog
 from assistant.runs.kinds import load_job
-from assistant.runs.lock import device_lock, run_lock
+from assistant.runs.lock import ProcessLock, device_lock, device_wish, run_lock
+from assistant.runs.notify import run_command
 from assistant.runs.process import boot_id, host_name, process_start
 from assistant.runs.record import LOG_NAME, list_runs, load_record_as_written
 
@@ -61,7 +61,9 @@ def do_run(folder: Path) -> int:
         _listen(run)
         with device_lock(record.device) as device:
             try:
-                if _wait_for(device, run, keeper):
+                with device_wish(record.device) as wish:
+                    ours = _wait_for(device, wish, run, keeper)
+                if ours:
                     keeper.update(now=True, state="running", started=time.time(), waits_for="")
                     load_job(record.kind)(run)
                     end = run.end or {"event": "end", "state": "stopped" if run.stopping else "done"}
@@ -72,7 +74,8 @@ def do_run(folder: Path) -> int:
             except BaseException as error:
                 traceback.print_exc()
                 title, hint = explain(error, folder)
-                end = {"event": "end", "state": "failed", "error": {"title": title, "hint": hint}}
+                told = {"title": title, "hint": hint, "kind": kind_of(error)}
+                end = {"event": "end", "state": "failed", "error": told}
         if run.end is not end:
             events.append(end)
         events.close()
@@ -84,7 +87,17 @@ def do_run(folder: Path) -> int:
             results=end.get("results") or {},
         )
         keeper.close()
+    _tell(folder)
     return 1 if end.get("state") == "failed" else 0
+
+
+def _tell(folder: Path) -> None:
+    """Run the person's command about the end; what goes wrong with it is for the log only."""
+    record = load_record_as_written(folder)
+    if record is not None:
+        problem = run_command(read_settings(folder).notify, record)
+        if problem:
+            print(problem, file=sys.stderr)
 
 
 def explain(error: BaseException, folder: Path) -> tuple[str, str]:
@@ -109,6 +122,21 @@ def explain(error: BaseException, folder: Path) -> tuple[str, str]:
     )
 
 
+def kind_of(error: BaseException | None) -> str:
+    """What was wanting: `memory`, `disk`, or nothing of the two."""
+    while error is not None:
+        if (
+            isinstance(error, MemoryError)
+            or type(error).__name__ == "OutOfMemoryError"
+            or "out of memory" in str(error)
+        ):
+            return "memory"
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return "disk"
+        error = error.__cause__
+    return ""
+
+
 def _listen(run: RunContext) -> None:
     def leave(_number: int, _frame: FrameType | None) -> None:
         if run.stopping:
@@ -119,7 +147,7 @@ def _listen(run: RunContext) -> None:
         signal.signal(number, leave)
 
 
-def _wait_for(device: Any, run: RunContext, keeper: RecordKeeper) -> bool:
+def _wait_for(device: ProcessLock, wish: ProcessLock, run: RunContext, keeper: RecordKeeper) -> bool:
     """Queue for the device, the older run first; False when asked to stop meanwhile."""
     record = run.record
     library = Library(run.library_root)
@@ -137,6 +165,7 @@ def _wait_for(device: Any, run: RunContext, keeper: RecordKeeper) -> bool:
         note = {"run": record.id, "library": str(run.library_root), "pid": os.getpid()}
         if not before and device.acquire(note):
             return True
+        wish.acquire(note)
         holder = before[-1].id if before else str(device.note().get("run", ""))
         if holder != run.record.waits_for:
             keeper.update(now=True, waits_for=holder)

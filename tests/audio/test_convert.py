@@ -14,6 +14,8 @@ import soundfile
 
 from assistant.audio.formats import is_source_name
 from assistant.audio.guard import ConversionFailed, Converted, Decoders
+from assistant.audio.peaks import peaks
+from assistant.audio.read import seconds_of
 from assistant.config import IntakeSettings
 from tests.made_sounds import midi, tone, variable, write, write_av
 
@@ -175,7 +177,10 @@ def test_empty_and_silent_files(decoders: Decoders, tmp_path: Path) -> None:
     assert "silent" in failure(decoders, write(tmp_path / "silent.flac", np.zeros((44100, 2))))
 
 
-@pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.flac", "a.ogg", "a.opus", "a.mp3", "a.m4a", "a.wma"])
+@pytest.mark.parametrize(
+    "name",
+    ["a.wav", "a.aiff", "a.au", "a.caf", "a.flac", "a.ogg", "a.opus", "a.mp3", "a.m4a", "a.wma"],
+)
 def test_truncated_files_are_named(decoders: Decoders, tmp_path: Path, name: str) -> None:
     noise = 0.1 * np.random.default_rng(0).normal(size=(48000 * 10, 2))
     path = tmp_path / name
@@ -188,7 +193,26 @@ def test_truncated_files_are_named(decoders: Decoders, tmp_path: Path, name: str
         write(path, noise, 48000, **how)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 6 // 10 + 7])
+    reason = failure(decoders, path)
+    assert "cut off" in reason
+    assert "its end is missing" in reason or "of 10.0 seconds" in reason
+
+
+def test_a_torn_last_page_is_a_cut(decoders: Decoders, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ogg", 0.1 * np.random.default_rng(0).normal(size=(44100 * 5, 2)))
+    path.write_bytes(path.read_bytes()[:-100])
     assert "cut off" in failure(decoders, path)
+
+
+def test_a_flac_without_a_length_is_read_to_its_end(decoders: Decoders, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.flac", tone(8.0))
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0  # the number of samples, as programs that write into a pipe leave it
+    data[22:26] = bytes(4)
+    path.write_bytes(data)
+    assert convert(decoders, path)[0].duration == pytest.approx(8.0, abs=0.001)
+    path.write_bytes(data[: len(data) * 9 // 10])
+    assert convert(decoders, path)[0].duration == pytest.approx(7.2, abs=0.3)
 
 
 def fast_start(path: Path) -> None:
@@ -302,3 +326,12 @@ def test_damaged_structure_has_words(
             continue
         (tmp_path / name).write_bytes(change(data))
         assert "broke down" not in failure(decoders, tmp_path / name)
+
+
+def test_a_path_longer_than_libsndfile_takes(decoders: Decoders, tmp_path: Path) -> None:
+    folder = tmp_path / "/".join(["d" * 200] * 8)
+    folder.mkdir(parents=True)
+    source = write(tmp_path / "plain.flac", tone(0.5)).rename(folder / "a.flac")
+    assert decoders.convert(source, folder / "a.wav").duration == pytest.approx(0.5)
+    assert seconds_of(folder / "a.wav") == pytest.approx(0.5)
+    assert len(peaks(folder / "a.wav", 10)) == 10

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.audio.mojibake import find, mend
+from assistant.audio.mojibake import find, mend, mend_together
 from assistant.audio.tags import read_tags, title_from_name
 from tests.made_sounds import tone, write
 
@@ -76,6 +76,15 @@ def test_most_garbled_titles_are_mended_and_none_into_something_else(read_as: st
     print(f"{read_as}: {mended} of {count} mended, {len(wrong)} wrong: {wrong}")
     assert mended >= 0.9 * count
     assert len(wrong) <= 1
+
+
+@pytest.mark.parametrize("read_as", ["latin-1", "sloppy-windows-1252"])
+def test_what_is_certain_of_one_tag_counts_for_the_others(read_as: str) -> None:
+    artist, title = (text.encode("big5").decode(read_as) for text in ("鄧麗君", "月亮代表我的心"))
+    assert mend(artist) == artist
+    assert mend_together([title, artist, "Greatest Hits"]) == ["月亮代表我的心", "鄧麗君", "Greatest Hits"]
+    assert mend_together([title, "Björk"]) == ["月亮代表我的心", "Björk"]
+    assert mend_together(["Sigur Rós", "Ágætis byrjun"]) == ["Sigur Rós", "Ágætis byrjun"]
 
 
 def test_what_had_happened_is_said() -> None:

@@ -10,11 +10,12 @@ import pytest
 
 from assistant.audio.formats import Content, is_source_name, sniff
 from assistant.audio.loudness import LoudnessMeter
+from assistant.audio.metadata import read_comment
 from assistant.audio.mojibake import mend
 from assistant.audio.peaks import peaks
 from assistant.audio.read import read_audio
 from assistant.audio.tags import clean, title_from_name
-from assistant.audio.write import read_comment, write_audio
+from assistant.audio.write import write_audio
 from assistant.errors import CallError, FileError
 from tests.made_sounds import tone, write
 

@@ -53,3 +53,10 @@ def test_a_file_without_a_tempo_has_the_formats_own(tmp_path: Path) -> None:
     path.write_bytes(data[:18] + length.to_bytes(4, "big") + data[22:].replace(tempo, b""))
     bpm = open_midi(path, "", 600)[1]["bpm"]
     assert bpm == {"value": 120.0, "source": "file", "confidence": 0.5}
+
+
+def test_a_file_that_counts_film_frames_has_no_tempo(tmp_path: Path) -> None:
+    data = bytearray(midi([(0, 960, 60), (960, 1920, 64)]))
+    data[12:14] = bytes([256 - 25, 40])  # a thousand ticks a second
+    (tmp_path / "a.mid").write_bytes(data)
+    assert "bpm" not in open_midi(tmp_path / "a.mid", "", 600)[1]

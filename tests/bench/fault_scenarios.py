@@ -28,5 +28,6 @@ class Scenario:
     name: str
     run: Callable[[], Outcome]
     control_name: str = ""
-    """What the fault is also done to, for comparison: a plain tool or the same without our guard."""
+    """What the fault is also done to, for comparison: a plain tool or the same without our guard. Empty where
+    that tool is not here."""
     control: Callable[[], Outcome] | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -31,13 +30,22 @@ from tests.bench.fault_library import (
     whole,
 )
 from tests.bench.fault_scenarios import Outcome, Scenario
+from tests.bench.faults_controls import (
+    FFMPEG,
+    FLUIDSYNTH,
+    bad_among_good_with_ffmpeg,
+    endless_midi_with_fluidsynth,
+    flac_bomb_with_ffmpeg,
+    mutated_files_in_one_process,
+    odd_entries_with_ffmpeg,
+    pool_that_loses_a_process,
+)
 from tests.bench.faults_hostile import (
     bad_among_good,
     disguised_playlists,
     disguised_playlists_with_ffmpeg,
     endless_midi,
     flac_bomb,
-    flac_bomb_with_ffmpeg,
     mutated_files,
     odd_entries,
 )
@@ -163,21 +171,6 @@ def crash_of_a_decoder() -> Outcome:
 # Disks
 
 
-def full_disk() -> Outcome:
-    """A disk that becomes full: nothing half, and all is taken in when there is room."""
-    return _on_a_small_disk("full")
-
-
-def read_only_folder() -> Outcome:
-    """A genre folder that may not be written to, beside one that may."""
-    return _on_a_small_disk("read-only")
-
-
-def read_only_library() -> Outcome:
-    """A whole library that may not be written to."""
-    return _on_a_small_disk("library")
-
-
 def small_disks_can_be_made() -> bool:
     """Whether this machine lets us mount a file system of our own."""
     call = ["unshare", "-Urm", "mount", "-t", "tmpfs", "none", "/mnt"]
@@ -187,7 +180,7 @@ def small_disks_can_be_made() -> bool:
         return False
 
 
-def _on_a_small_disk(what: str) -> Outcome:
+def on_a_small_disk(what: str) -> Outcome:
     if not small_disks_can_be_made():
         return Outcome(1, 0, "this machine allows no mounts (unshare -Urm)")
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
@@ -198,38 +191,51 @@ def _on_a_small_disk(what: str) -> Outcome:
         return Outcome(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def full_disk_with_ffmpeg() -> Outcome:
-    """What one ffmpeg process a file leaves on the full disk: WAVs that play and are not whole."""
-    return _on_a_small_disk("ffmpeg")
-
-
 def scenarios(*, quick: bool) -> list[Scenario]:
     """All of them, in their full size or in a tenth of it."""
-    ffmpeg = shutil.which("ffmpeg") is not None
     kills = 20 if quick else 200
     count = 400 if quick else 10_000
+    ffmpeg = "ffmpeg" if FFMPEG else ""
     return [
         Scenario(
             f"kill -9 of the watcher, {kills} times", partial(kill_the_watcher, kills),
             "writing in place", partial(kill_a_direct_writer, kills),
         ),
-        Scenario(f"kill -9 of decoders, {kills} times", partial(kill_the_decoders, kills)),
-        Scenario("a decoder crashes on a file (SIGSEGV)", crash_of_a_decoder),
         Scenario(
-            "full disk, then room", full_disk, "ffmpeg", full_disk_with_ffmpeg if ffmpeg else None
-        ),
-        Scenario("folder that may not be written to, then may", read_only_folder),
-        Scenario("library that may not be written to", read_only_library),
-        Scenario(f"{count:,} mutated files of 20 seeds", partial(mutated_files, count)),
-        Scenario("MIDI of 142 years", endless_midi),
-        Scenario(
-            "FLAC bombs, declared and streamed", flac_bomb,
-            "ffmpeg", flac_bomb_with_ffmpeg if ffmpeg else None,
+            f"kill -9 of decoders, {kills} times", partial(kill_the_decoders, kills),
+            "a plain pool of processes", partial(pool_that_loses_a_process, max(6, kills // 2)),
         ),
         Scenario(
-            "disguised playlists", disguised_playlists,
-            "ffmpeg", disguised_playlists_with_ffmpeg if ffmpeg else None,
+            "a decoder crashes on a file (SIGSEGV)", crash_of_a_decoder,
+            "a plain pool of processes", partial(pool_that_loses_a_process, 5, signal.SIGSEGV),
         ),
-        Scenario("pipes, sockets, devices, dangling links, folders", odd_entries),
-        Scenario("bad files among good ones", partial(bad_among_good, kills, 5 * kills)),
+        Scenario(
+            "full disk, then room", partial(on_a_small_disk, "full"),
+            ffmpeg, partial(on_a_small_disk, "full, ffmpeg"),
+        ),
+        Scenario(
+            "folder that may not be written to, then may", partial(on_a_small_disk, "read-only"),
+            ffmpeg, partial(on_a_small_disk, "read-only, ffmpeg"),
+        ),
+        Scenario(
+            "library that may not be written to", partial(on_a_small_disk, "library"),
+            "sqlite3 of Python", partial(on_a_small_disk, "library, plain"),
+        ),
+        Scenario(
+            f"{count:,} mutated files of 20 seeds", partial(mutated_files, count),
+            "PyAV in one process", partial(mutated_files_in_one_process, count),
+        ),
+        Scenario(
+            "MIDI of 142 years", endless_midi,
+            "fluidsynth" if FLUIDSYNTH else "", endless_midi_with_fluidsynth,
+        ),
+        Scenario("FLAC bombs, declared and streamed", flac_bomb, ffmpeg, flac_bomb_with_ffmpeg),
+        Scenario("disguised playlists", disguised_playlists, ffmpeg, disguised_playlists_with_ffmpeg),
+        Scenario(
+            "pipes, sockets, devices, dangling links, folders", odd_entries, ffmpeg, odd_entries_with_ffmpeg
+        ),
+        Scenario(
+            "bad files among good ones", partial(bad_among_good, kills, 5 * kills),
+            ffmpeg, partial(bad_among_good_with_ffmpeg, kills, 5 * kills),
+        ),
     ]  # fmt: skip

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import socket
-import struct
 import subprocess
 import tempfile
 import time
@@ -15,11 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from assistant.audio.guard import ConversionFailed, Decoders
 from assistant.config import IntakeSettings
 from assistant.intake.pipeline import run_once
+from tests.bench import hostile
 from tests.bench.fault_library import (
     made_library,
     song,
@@ -83,10 +79,8 @@ def mutated_files(count: int, seconds: float = 60.0) -> Outcome:
 
 
 def endless_midi() -> Outcome:
-    """44 bytes of MIDI that last 142 years."""
-    delta = b"\xff\xff\xff\x7f"
-    track = b"\x00\xff\x51\x03\xff\xff\xff\x00\x90\x3c\x64" + delta + b"\x80\x3c\x00\x00\xff\x2f\x00"
-    data = b"MThd" + struct.pack(">IHHH", 6, 0, 1, 1) + b"MTrk" + struct.pack(">I", len(track)) + track
+    """A few bytes of MIDI that last 142 years."""
+    data = hostile.endless_midi()
     return _refused({"a.mid": data}, f"{len(data)} bytes")
 
 
@@ -99,20 +93,6 @@ def flac_bomb(hours: float = 6.0) -> Outcome:
     return _refused(
         {"a.flac": data, "b.flac": bytes(unknown)}, f"{len(data) / 1e6:.1f} MB, {hours * 0.635:.1f} GB as WAV"
     )
-
-
-def flac_bomb_with_ffmpeg(hours: float = 6.0) -> Outcome:
-    """What ffmpeg makes of it."""
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        path = Path(folder, "a.flac")
-        path.write_bytes(bomb(hours))
-        call = ["ffmpeg", "-v", "quiet", "-i", str(path), "-f", "wav", "-"]
-        with subprocess.Popen(call, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            total = 0
-            while block := process.stdout.read(1 << 20):
-                total += len(block)
-    return Outcome(1, int(total < 1e9), f"wrote {total / 1e9:.2f} GB")
 
 
 def _refused(files: dict[str, bytes], words: str) -> Outcome:
@@ -199,19 +179,7 @@ def bait() -> Iterator[tuple[Path, Callable[[], int]]]:
 def odd_entries() -> Outcome:
     """What has a music file's name and is none: named, and never waited for."""
     with made_library() as library:
-        folder = library.root / "rock"
-        os.mkfifo(folder / "pipe.mp3")
-        with socket.socket(socket.AF_UNIX) as door:
-            here = Path.cwd()
-            os.chdir(folder)  # the path of a socket may have 107 bytes
-            door.bind("door.mp3")
-            os.chdir(here)
-        (folder / "dangling.mp3").symlink_to("nowhere.mp3")
-        (folder / "round.mp3").symlink_to("round.mp3")
-        (folder / "device.wav").symlink_to("/dev/zero")
-        (folder / "album.flac").mkdir()
-        (folder / "none.mp3").touch()
-        song(folder / "good.flac", 0)
+        hostile.odd_entries(library.root / "rock")
         events = list(run_once(library))
         failed = {event.path for event in events if event.event == "failed" and event.reason and event.hint}
         good = sum(event.event == "ready" for event in events)
@@ -221,11 +189,7 @@ def odd_entries() -> Outcome:
 def bad_among_good(bad: int, good: int) -> Outcome:
     """Bad files among good ones: each good one ready, each bad one set aside after three attempts."""
     with made_library() as library:
-        for number in range(good):
-            write(library.root / f"rock/{number}.flac", tone(0.3, pitch=100 + number))
-        for number in range(bad):
-            data = np.random.default_rng(number).bytes(5000)
-            (library.root / f"jazz/{number}.mp3").write_bytes(data)
+        hostile.bad_among_good(library.root, bad, good)
         for _attempt in range(4):
             list(run_once(library))
             for track in library.ledger.tracks(state="failed"):

@@ -225,7 +225,7 @@ def said(name, seconds=60):
     while not (marks / name).exists() and time.monotonic() < end:
         time.sleep(0.05)
 mount()
-command = [sys.executable, "-c", sys.argv[3], str(root), "60", "", "ledger"]
+command = [sys.executable, "-c", *sys.argv[3:]]
 watcher = subprocess.Popen(command, stdout=open(marks / "log", "w"))
 (marks / "mounted").touch()
 said("unmount"); subprocess.run(["umount", "-l", root], check=True); (marks / "unmounted").touch()
@@ -242,8 +242,9 @@ def _unmounted() -> Outcome:
         made = sounds(place / "album")
         for path in made[:50]:
             shutil.copy(path, disk / "rock")
+        call = ["unshare", "-Urm", sys.executable, "-c", _UNMOUNT, str(place), str(marks)]
         process = subprocess.Popen(
-            ["unshare", "-Urm", sys.executable, "-c", _UNMOUNT, place, marks, WATCHER],
+            [*call, WATCHER, str(root), "60", "", "ledger"],
             cwd=CHECKOUT,
             stderr=subprocess.DEVNULL,
         )
@@ -287,11 +288,25 @@ def _unmounted() -> Outcome:
         )
 
 
+def _unmounted_mirror() -> Outcome:
+    """What a plain comparison makes of the empty place: a mirror that is brought up to date meanwhile."""
+    with folder() as place:
+        disk, root, mirror = (place / name for name in ("disk", "library", "mirror"))
+        for path in (disk, root, mirror):
+            path.mkdir()
+        sounds(disk, 50)
+        code = (
+            'mount --bind "$1" "$2" && rsync -a "$2/" "$3" && umount -l "$2" && rsync -a --delete "$2/" "$3"'
+        )
+        subprocess.run(["unshare", "-Urm", "sh", "-c", code, "sh", disk, root, mirror], check=True)
+        return Outcome(50, len(list(mirror.iterdir())), "kept while away")
+
+
 def scenarios(*, quick: bool) -> list[Scenario]:
     """The same ones in a quick run."""
     return [
         Scenario("1,000 folders with churn, then a file in each", _churned, "bare watchdog", _churned_bare),
         Scenario("a dead watcher thread", _dead_thread, "bare watchdog", _dead_thread_bare),
         Scenario("the watch limit at 50, 100 folders", _limited, "bare watchdog", _limited_bare),
-        Scenario("the root unmounted and mounted again", _unmounted),
+        Scenario("the root unmounted and mounted again", _unmounted, "rsync --delete", _unmounted_mirror),
     ]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
+import socket
+import struct
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 from tests.made_sounds import midi, tone, write, write_av
 
 _SECONDS = 0.4
+GOOD_SECONDS = 0.3
 _LARGE = 1 << 20
 
 
@@ -89,3 +95,31 @@ def bomb(hours: float) -> bytes:
             for _minute in range(round(hours * 60)):
                 file.write(silence)
         return path.read_bytes()
+
+
+def endless_midi() -> bytes:
+    """44 bytes of MIDI that last 142 years."""
+    delta = b"\xff\xff\xff\x7f"
+    track = b"\x00\xff\x51\x03\xff\xff\xff\x00\x90\x3c\x64" + delta + b"\x80\x3c\x00\x00\xff\x2f\x00"
+    return b"MThd" + struct.pack(">IHHH", 6, 0, 1, 1) + b"MTrk" + struct.pack(">I", len(track)) + track
+
+
+def odd_entries(folder: Path) -> None:
+    """Seven entries that have a music file's name and are none, and a song."""
+    with contextlib.chdir(folder), socket.socket(socket.AF_UNIX) as door:  # its path may have 107 bytes
+        door.bind("door.mp3")
+    os.mkfifo(folder / "pipe.mp3")
+    (folder / "dangling.mp3").symlink_to("nowhere.mp3")
+    (folder / "round.mp3").symlink_to("round.mp3")
+    (folder / "device.wav").symlink_to("/dev/zero")
+    (folder / "album.flac").mkdir()
+    (folder / "none.mp3").touch()
+    write(folder / "good.flac", tone(4.0))
+
+
+def bad_among_good(folder: Path, bad: int, good: int) -> None:
+    """Short FLACs in rock/, and MP3s of random bytes in jazz/."""
+    for number in range(good):
+        write(folder / f"rock/{number}.flac", tone(GOOD_SECONDS, pitch=100 + number))
+    for number in range(bad):
+        (folder / f"jazz/{number}.mp3").write_bytes(np.random.default_rng(number).bytes(5000))

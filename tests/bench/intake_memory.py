@@ -28,6 +28,15 @@ from tests.made_sounds import tone
 _SETTINGS = Settings(intake=IntakeSettings(workers=2, reserve_mib=1))
 _CONFIG = "[intake]\nworkers = 2\nreserve_mib = 1\n"
 _SUFFIXES = ("wav", "flac", "mp3")
+_ALL_AT_ONCE = """
+import soundfile, sys
+from pathlib import Path
+sounds = [(path, *soundfile.read(path)) for path in sorted(Path(sys.argv[1]).rglob("*.*"))]
+for path, samples, rate in sounds:
+    soundfile.write(f"{path}.wav", samples, rate)
+print(len(sounds))
+"""
+"""The control: everything is read, then everything written."""
 
 
 def make_files(root: Path, count: int) -> None:
@@ -88,7 +97,20 @@ def intake(count: int) -> list[object]:
                 [*call, "--library", str(library.root), "watch", "--once", "--json"]
             )
             ready = sum(json.loads(line)["event"] == "ready" for line in out.splitlines())
+    return _row("musichelper", count, ready, alone, together, took)
+
+
+def all_at_once(count: int) -> list[object]:
+    """The row of the control, which only converts."""
+    with tempfile.TemporaryDirectory(prefix="memory-") as name:
+        make_files(Path(name), count)
+        alone, together, took, out = peak_of([sys.executable, "-c", _ALL_AT_ONCE, name])
+    return _row("soundfile, all in a list", count, int(out), alone, together, took)
+
+
+def _row(by: str, count: int, ready: int, alone: float, together: float, took: float) -> list[object]:
     return [
+        by,
         f"{count:,}",
         f"{ready:,}",
         f"{alone:.0f}",
@@ -128,10 +150,11 @@ def many_tracks(count: int) -> list[list[object]]:
         for words, run in (
             ("status --json, the whole program", status),
             ("scan, the whole program", looking),
+            ("control: `find` telling size and time", ["find", str(folder), "-printf", "%s %T@\n"]),
         ):
             alone, _together, took, out = peak_of(run)
             last = out.strip().splitlines()[-1] if out.strip() else "failed"
-            detail = f", {last.split()[0]} s of it the scan" if "scan" in words else ""
+            detail = f", {last.split()[0]} s of it the scan" if words.startswith("scan") else ""
             rows.append([f"{words}{detail}", f"{count:,}", f"{took:.2f}", f"{alone:.0f}"])
     return rows
 
@@ -147,6 +170,7 @@ def main() -> None:
     text = ""
     if arguments.files:
         headers = (
+            "by",
             "files",
             "ready",
             "peak of the program, MiB",
@@ -154,7 +178,9 @@ def main() -> None:
             "seconds",
             "files/s",
         )
-        text += table(headers, [intake(count) for count in arguments.files]) + "\n"
+        text += (
+            table(headers, [way(count) for way in (intake, all_at_once) for count in arguments.files]) + "\n"
+        )
         print(text, flush=True)
     if arguments.tracks:
         more = table(("what", "tracks", "seconds", "peak, MiB"), many_tracks(arguments.tracks))

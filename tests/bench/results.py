@@ -34,6 +34,14 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
 
 
+def last_rows(section: str) -> dict[str, list[str]]:
+    """The rows of a section's only table as it was saved, by their first cell."""
+    whole = RESULTS.read_text("utf-8") if RESULTS.exists() else ""
+    block = whole.partition(f"<!-- {section} -->")[2].partition(f"<!-- /{section} -->")[0]
+    lines = [line.strip("| ").split(" | ") for line in block.splitlines() if line.startswith("| ")]
+    return {cells[0]: cells for cells in lines[2:]}
+
+
 def save(section: str, text: str) -> None:
     """Put a benchmark's output in the place of its last one in `RESULTS.md`."""
     block = (

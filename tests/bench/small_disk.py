@@ -116,6 +116,34 @@ def read_only(folder: Path) -> Outcome:
         )
 
 
+def read_only_with_ffmpeg(folder: Path) -> Outcome:
+    """The same songs by one ffmpeg process each: what failed has to be begun again by hand."""
+    done = 0
+    for name in ("rock", "jazz"):
+        place = folder / name
+        place.mkdir()
+        for number in range(5):
+            song(place / f"{number}.flac", number)
+    _mount("--bind", str(folder / "rock"), str(folder / "rock"))
+    _mount("-o", "remount,ro,bind", str(folder / "rock"))
+    for path in sorted(folder.glob("*/*.flac")):
+        call = ["ffmpeg", "-v", "quiet", "-nostdin", "-y", "-i", str(path), str(path.with_suffix(".wav"))]
+        done += subprocess.run(call, check=False).returncode == 0
+    _mount("-o", "remount,rw,bind", str(folder / "rock"))
+    return Outcome(10, done, "tried once")
+
+
+def plain_database_on_a_read_only_disk(folder: Path) -> Outcome:
+    """What a person sees of a program that opens its SQLite file there without a thought."""
+    code = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('CREATE TABLE a (b)')"
+    _mount("--bind", str(folder), str(folder))
+    _mount("-o", "remount,ro,bind", str(folder))
+    call = [sys.executable, "-c", code, str(folder / "ledger.db")]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    said = "Traceback" not in done.stderr
+    return Outcome(1, int(said), done.stderr.strip().splitlines()[-1])
+
+
 def read_only_library(folder: Path) -> Outcome:
     """A whole library that may not be written to: each command says so and ends."""
     root = folder / "library"
@@ -149,6 +177,13 @@ def _until(condition: Callable[[], object], seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    scenarios = {"full": full, "ffmpeg": ffmpeg, "read-only": read_only, "library": read_only_library}
+    scenarios = {
+        "full": full,
+        "full, ffmpeg": ffmpeg,
+        "read-only": read_only,
+        "read-only, ffmpeg": read_only_with_ffmpeg,
+        "library": read_only_library,
+        "library, plain": plain_database_on_a_read_only_disk,
+    }
     scenario = scenarios[sys.argv[1]]
     print(json.dumps(asdict(scenario(Path(sys.argv[2])))))

@@ -82,6 +82,25 @@ def test_what_the_networks_hear_is_said_as_likely() -> None:
         assert "probably" not in text
 
 
+def test_a_caption_is_two_sentences_at_most() -> None:
+    for facts in (SOUND, SCORE, HEARD, HEARD | {"onsets": fact(7.0, "sound")}):
+        for text in all_forms(facts, "pop"):
+            assert len(re.findall(r"\.(?: |$)", text)) <= 2, text
+
+
+@pytest.mark.parametrize(
+    ("genre", "article"),
+    [
+        ("rnb", "an"), ("MPB", "an"), ("EDM", "an"), ("ROCK", "a"), ("SKA", "a"), ("urban", "an"),
+        ("uk garage", "a"), ("8-bit", "an"), ("eurodance", "a"), ("electronic", "an"), ("universal", "a"),
+        ("hiphop", "a"), ("house", "a"),
+    ],
+)  # fmt: skip
+def test_articles(genre: str, article: str) -> None:
+    for text in all_forms({}, genre):
+        assert text.lower().startswith(f"{article} "), text
+
+
 def test_words() -> None:
     assert [tempo_word(bpm) for bpm in (50, 70, 90, 110, 125, 150, 200)] == [
         "very slow", "slow", "relaxed", "mid-tempo", "upbeat", "fast", "very fast",
@@ -133,6 +152,14 @@ def test_files_are_written_and_read_back(tmp_path: Path) -> None:
     assert document["genre"] == "jazz"
     assert document["musichelper"]["source"] == "a.mp3"
     assert read_origin(info) == origin(duration=12.346)
+
+
+def test_a_caption_whose_json_a_crash_prevented_is_ours(tmp_path: Path) -> None:
+    info, caption = tmp_path / "a.json", tmp_path / "a.txt"
+    write_caption(info, caption, origin(), None, foreign=False)
+    info.unlink()
+    write_caption(info, caption, origin(), None, foreign=True)  # as intake finds it
+    assert "jazz" in write_caption(info, caption, origin(), "jazz", foreign=False).text
 
 
 def test_a_caption_of_ours_follows_the_genre(tmp_path: Path) -> None:

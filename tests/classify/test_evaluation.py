@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,8 +68,23 @@ def test_strangeness_is_a_share_of_known_music() -> None:
 def test_the_curve() -> None:
     curve = calibration_curve([0.95, 0.95, 0.55, 0.55], [True, True, True, False])
     assert curve["ece"] == pytest.approx(0.05)
+    low, high = curve["ece_interval"]
+    assert low <= curve["ece"] <= high
     assert curve["sure"] == {"from": 0.9, "tracks": 2, "accuracy": 1.0}
     assert [found["tracks"] for found in curve["bins"]] == [2, 2]
+
+
+def test_perfect_probabilities_seem_off_with_few_tracks() -> None:
+    order = np.random.default_rng(3)
+    errors, control = [], []
+    for _draw in range(40):
+        shares = order.uniform(0.3, 1.0, 50)
+        curve = calibration_curve(shares.tolist(), (order.random(50) < shares).tolist())
+        errors.append(curve["ece"])
+        control.append(curve["ece_perfect"])
+    assert np.mean(control) == pytest.approx(np.mean(errors), rel=0.15)
+    many = order.uniform(0.3, 1.0, 5_000)
+    assert calibration_curve(many.tolist(), (order.random(5_000) < many).tolist())["ece_perfect"] < 0.02
 
 
 def test_folds_keep_artists_together_and_spread_genres() -> None:
@@ -89,6 +105,13 @@ def test_folds_keep_artists_together_and_spread_genres() -> None:
     assert all(folds[place] == folds[place + 1] for place in range(0, len(folds), 2))
     alone = split_folds([Member(str(n), "jazz") for n in range(7)], 0, 0)
     assert sorted(alone) == list(range(7)), "leave one out"
+
+
+def melody(lowest: float, seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Fifteen seconds of changing tones: what can be told apart by its fingerprint."""
+    order = np.random.default_rng([seed, int(lowest)])
+    steps = np.repeat(lowest * 2 ** (order.integers(0, 24, (60, 4)) / 12), RATE // 4, axis=0)
+    return np.asarray(0.1 * np.sin(2 * np.pi * np.cumsum(steps, axis=0) / RATE).sum(axis=1), np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +136,27 @@ def test_leave_one_out(folder: Path) -> None:
     assert report.leaky_accuracy == pytest.approx(1.0)
     assert [row["path"] for row in report.left_out] == ["rock/broken.wav"]
     assert sum(map(sum, report.confusion)) == 8
+
+
+def test_artists_and_copies_are_in_one_fold(tmp_path: Path) -> None:
+    for genre, pitch in (("jazz", 110), ("rock", 700)):
+        (tmp_path / genre).mkdir()
+        for number in range(4):
+            path = tmp_path / genre / f"{number}.flac"
+            with soundfile.SoundFile(path, "w", RATE, 1, format="FLAC") as file:
+                file.artist = f"{genre} {'duo' if number < 2 else number}"
+                file.write(melody(pitch, number))
+    copy, _rate = soundfile.read(tmp_path / "rock/3.flac", dtype="float32")
+    soundfile.write(tmp_path / "rock/copy.ogg", 0.7 * copy, RATE)
+    events: list[dict[str, object]] = []
+    report = evaluate_folder(
+        tmp_path, ClassifierSettings(), model="musicnn", leaky=False, on_event=events.append
+    )
+    assert report.grouping == {"jazz": "artist", "rock": "artist"}
+    folds = [event for event in events if event["event"] == "fold"]
+    assert len(folds) == 6, "nine files: two duos and a copy stay together"
+    assert events[-1]["event"] == "fold"
+    assert report.tracks["test"] == 9
 
 
 def test_given_lists(folder: Path, tmp_path: Path) -> None:

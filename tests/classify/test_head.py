@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assistant.classify import head, novelty
+from assistant.classify.heard import BLOCKS, VALUES
 from assistant.classify.predict import Predictor, propose
+from assistant.classify.segments import Segments
 from assistant.classify.store import current_version, read_description, version_folder
 from assistant.classify.training import train_classifier
 from assistant.library.library import Library
@@ -23,7 +26,9 @@ def test_few_tracks_train_the_pretrained_network(trained_head: TrainedHead) -> N
     assert report.cross_validation["musicnn"]["accuracy"] > 0.9
     assert report.leaky_accuracy is not None
     assert report.valid_loss is None
-    assert set(report.calibration) == {"ece", "bins", "sure", "temperature"}
+    assert set(report.calibration) == {
+        "ece", "ece_interval", "ece_perfect", "bins", "sure", "temperature"
+    }  # fmt: skip
     assert [event["fold"] for event in events if event["event"] == "fold"] == [1, 2, 3]
     assert current_version(library) == report
     calibration = read_description(version_folder(library, report.version)).calibration
@@ -85,3 +90,34 @@ def test_absent_weights_are_named(library: Library, monkeypatch: pytest.MonkeyPa
     assert models.candidates("auto", {"jazz": 4, "rock": 4}) == ["musicnn"]
     with pytest.raises(CallError, match="no classifier model"):
         models.check_model("svm")
+
+
+def test_a_new_direction_is_strange_where_a_far_known_one_is_not() -> None:
+    order = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 40)
+    tracks = order.normal(0, 1, (120, 30)).astype(np.float32)
+    tracks[np.arange(120), labels] += 8
+    found = novelty.fit(tracks, labels)
+    again = novelty.restore(found.arrays())
+    new = order.normal(0, 1, (40, 30)).astype(np.float32)
+    new[:, 3] += 8
+    strange = [again.distance(one) for one in new]
+    known = [found.distance(one) for one in tracks]
+    assert min(strange) > max(known)
+    farther = tracks[:40] * np.float32(1.5)
+    assert np.median([found.distance(one) for one in farther]) < min(strange), "farther out, not elsewhere"
+
+
+def test_each_kind_of_features_votes() -> None:
+    order = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 30)
+    values = order.normal(0, 1, (60, VALUES)).astype(np.float32)
+    values[:, BLOCKS["rhythm"]] += 2.0 * labels[:, None]
+    segments = Segments(values, labels, np.repeat(np.arange(20), 3))
+    alone = head.fit(segments, 2, blocks=[BLOCKS["rhythm"]])
+    assert not alone.weights[: BLOCKS["rhythm"].start].any()
+    pool = head.fit(segments, 2)
+    parts = [head.fit(segments, 2, blocks=[block]) for block in BLOCKS.values()]
+    mean = np.mean([part.weights for part in parts], axis=0) * len(parts) / len(BLOCKS)
+    np.testing.assert_allclose(pool.weights, mean, atol=1e-6)
+    assert (pool.hear(values)[0].argmax(axis=1) == labels).all()

@@ -7,7 +7,7 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.classify.split import PARTS, Member, split_tracks
+from assistant.classify.split import PARTS, Member, split_folds, split_tracks
 
 
 def members(genre: str, count: int, **tags: str) -> list[Member]:
@@ -77,3 +77,15 @@ def test_every_genre_with_three_tracks_is_in_every_part(rows: list[tuple[int, in
     for genre in {track.genre for track in tracks}:
         if sum(track.genre == genre for track in tracks) >= 3:
             assert all(numbers(split.parts, f"{genre}/").values())
+
+
+def test_one_recording_stays_together_whatever_its_tags() -> None:
+    tracks = [
+        Member(f"jazz/{n}", "jazz", f"Artist {n}", recording="r" if n in (1, 7) else "") for n in range(9)
+    ]
+    tracks += [Member("rock/copy", "rock", "Someone", recording="r"), *members("rock", 5)]
+    for seed in range(5):
+        parts = split_tracks(tracks, 0.2, 0.2, seed).parts
+        assert parts["jazz/1"] == parts["jazz/7"] == parts["rock/copy"]
+        folds = dict(zip((track.name for track in tracks), split_folds(tracks, 3, seed), strict=True))
+        assert folds["jazz/1"] == folds["jazz/7"] == folds["rock/copy"]

@@ -102,7 +102,9 @@ def test_the_commands_speak_of_each(root: Path, capsys: pytest.CaptureFixture[st
             if form:
                 json.loads(said.out)
             else:
-                assert all(line.isprintable() for line in (said.out + said.err).splitlines())
+                lines = (said.out + said.err).split("\n")
+                assert all(line.isprintable() for line in lines)
+                assert not [line for line in lines if line.startswith("line.flac")]
 
 
 def test_each_moves_to_a_genre_and_back(root: Path) -> None:
@@ -118,3 +120,26 @@ def test_each_moves_to_a_genre_and_back(root: Path) -> None:
         labeller.undo()
         assert sorted(map(os.fsencode, (root / "unknow").iterdir())) == before
         assert {name.proposal for name in garbled_names(library)} == {"七里香", "café ÿ"}
+
+
+def test_a_genre_of_any_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [b"[red]\n\x1b \xff", "爵士".encode("big5"), b"\x01", b"-rf"]
+    for number, name in enumerate(names):
+        folder = tmp_path / os.fsdecode(name)
+        folder.mkdir()
+        write(tmp_path / "plain.flac", tone(0.2 + number / 100), 8000).rename(folder / "a.flac")
+    with create_library(tmp_path, Settings(intake=IntakeSettings(workers=1))) as library:
+        assert [event.event for event in run_once(library)].count("ready") == len(names)
+        for path in (track.info for track in library.ledger.tracks(state="ready")):
+            assert path
+            fields = json.loads((tmp_path / path).read_text("utf-8"))
+            assert fields["genre"] in ("[red] ÿ", "", "-rf")
+            assert fields["description"].isprintable()
+            assert fields["musichelper"]["written"]
+        decisions = Labeller(library).label_many((t.id, "jazz") for t in library.ledger.tracks(state="ready"))
+        assert len(decisions) == len(names)
+        Labeller(library).undo()
+    for words in (["status"], ["label", "list"]):
+        assert main(["--library", str(tmp_path), *words]) == 0
+        said = capsys.readouterr()
+        assert all(line.isprintable() for line in (said.out + said.err).split("\n"))

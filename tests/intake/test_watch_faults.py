@@ -242,6 +242,20 @@ def states(library: Library) -> dict[str, int]:
     return {state: number for _folder, state, number, _seconds in library.ledger.counts() if number}
 
 
+def test_it_looks_as_soon_as_the_machine_wakes(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept = 0.0
+    monkeypatch.setattr(host, "_mounts", lambda: [(library.root, "nfs4")])
+    monkeypatch.setattr(host, "suspended_seconds", lambda: slept)
+    monkeypatch.setattr(supervise, "_SCAN_SECONDS", 600.0)
+    with watching(library) as watcher:
+        until(lambda: watch_state(library).get("scans"))
+        write(library.root / "rock/a.flac", tone(0.2))
+        time.sleep(1.0)
+        assert watcher.ready() == []
+        slept = 3600.0
+        watcher.wait(lambda: watcher.ready() == ["rock/a.flac"])
+
+
 def test_a_folder_that_goes_and_comes_back(library: Library, tmp_path: Path) -> None:
     write(library.root / "rock/a.flac", tone(0.2))
     with watching(library) as watcher:

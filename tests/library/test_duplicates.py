@@ -17,7 +17,7 @@ from assistant.audio.render import open_midi
 from assistant.cli import main
 from assistant.config import CaptionSettings, IntakeSettings, Settings
 from assistant.intake.pipeline import run_once
-from assistant.library.duplicates import duplicates, fingerprint_of_wav, note_sound
+from assistant.library.duplicates import duplicates, fingerprint_of_file, note_sound
 from assistant.library.ledger import Track
 from assistant.library.library import Library, create_library
 from assistant.symbolic.compose import compose, write_midi
@@ -109,7 +109,7 @@ def test_a_library_of_before_is_listened_to(
         path = write(library.root / f"rock/{name}.wav", piece, subtype="PCM_16")
         track = library.ledger.add_track(Path(f"rock/{name}.wav"), name, 1, 1)
         library.ledger.update_track(track.id, state="ready", wav=track.path)
-        assert fingerprint_of_wav(path)
+        assert fingerprint_of_file(path)
     assert main(["--library", str(library.root), "duplicates"]) == 0
     assert "The same music" in capsys.readouterr().out
     assert library.ledger.tracks_without_fingerprint() == []

@@ -47,6 +47,14 @@ def test_a_decision_remembers_the_proposal(library: Library) -> None:
     assert library.ledger.proposals() == {}
 
 
+def test_a_proposal_may_be_of_a_folder_whose_name_is_no_utf_8(library: Library) -> None:
+    track = library.ledger.add_track(Path("unknow/a.mp3"), "00", 1, 2)
+    genre = os.fsdecode(b"caf\xe9")
+    proposal = Proposal(track.id, "v1", genre, 0.9, [(genre, 0.9), ("jazz", 0.1)], 1.0)
+    library.ledger.set_proposals([proposal])
+    assert library.ledger.proposal(track.id) == proposal
+
+
 def test_a_failed_transaction_leaves_nothing(library: Library) -> None:
     with pytest.raises(RuntimeError), library.ledger.transaction():
         library.ledger.add_track(Path("a.mp3"), "00", 1, 2)

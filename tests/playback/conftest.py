@@ -17,6 +17,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr("assistant.playback.sound._CARDS", tmp_path / "cards")
     monkeypatch.setattr("assistant.playback.sound._SOUND_DEVICES", tmp_path)
+    monkeypatch.setattr("assistant.playback.sound.pacat_installed", lambda: False)
 
 
 @pytest.fixture

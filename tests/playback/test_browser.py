@@ -243,7 +243,13 @@ def test_the_page_follows_the_program(player: BrowserPlayer, page: Page, tone: T
     player.play(first, start=1.5)
     state = stream.state()
     assert [item["name"] for item in state["items"]] == ["first.wav"]
-    assert state["now"] == {"number": 1, "id": state["items"][0]["id"], "start": 1.5}
+    assert state["now"] == {
+        "number": 1,
+        "id": state["items"][0]["id"],
+        "start": 1.5,
+        "gain": 0.0,
+        "loop": False,
+    }
     assert "open in your browser" in player.sentence
     # It is heard only when the page says so.
     assert player.playing() is None

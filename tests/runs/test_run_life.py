@@ -20,6 +20,7 @@ from assistant.musicgen.spec import FinetuneSpec
 from assistant.runs.control import end_now, request
 from assistant.runs.events import read_events
 from assistant.runs.launch import resume_run, start_finetune, start_run
+from assistant.runs.lock import device_lock, device_wish
 from assistant.runs.process import process_start
 from assistant.runs.record import RunRecord, list_runs, read_run, run_folder
 
@@ -177,6 +178,24 @@ def test_numbers_become_plain(library: Library, until: Until) -> None:
     assert (done.step, done.loss) == (4, 1.5)
     assert [event.get("loss") for event in events_of(library, run.id)] == [1.5, None, None]
     assert events_of(library, run.id)[1]["losses"] == [None, 2.0]
+
+
+def test_a_run_that_waits_asks_for_its_device(library: Library, until: Until) -> None:
+    with device_lock("cuda:6") as held, device_wish("cuda:6") as wish:
+
+        def wished() -> bool:
+            if not wish.acquire():
+                return True
+            wish.release()
+            return False
+
+        assert held.acquire({"engine": 1})
+        run = start_run(library, "count", {**LONG, "steps": 2, "device": "cuda:6"}, "patient")
+        until(run.id, lambda record: record.state == "queued" and wished())
+        assert wish.note()["run"] == run.id
+        held.release()
+        until(run.id, lambda record: record.state == "done")
+        assert not wished()
 
 
 def test_one_run_at_a_time_for_a_device(library: Library, until: Until) -> None:

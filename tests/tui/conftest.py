@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from assistant.config import Settings
 from assistant.library.library import Library, create_library
 from tests.tui.tui_library import Opened, add_track, propose, settle, until
 from tui.app import MusicHelperApp
+
+DAYS = 3
 
 
 @pytest.fixture
@@ -36,6 +39,8 @@ def music(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
         reason="The file cannot be read as audio.",
         hint="Play it, and copy it again.",
     )
+    # Long enough ago that its words do not change while a test runs.
+    library.ledger._database.execute("UPDATE tracks SET changed = ?", (time.time() - DAYS * 86400,))
     library.close()
     return library
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from assistant.config import Settings
 from assistant.errors import CallError
 from assistant.i18n import language, set_language
 from assistant.library.library import Library
-from tests.tui.tui_library import Opened, add_track, screen_text, settle, text_of, until
+from tests.tui.tui_library import Opened, add_run, add_track, screen_text, settle, text_of, until
 from tui.actions import SCREENS
 from tui.app import MusicHelperApp
 from tui.messages import Failed, QueueRead, SnapshotRead
+from tui.notices import notification
 from tui.screens.dialog import TextDialog
 from tui.screens.help import HelpScreen
 from tui.screens.page import Page
@@ -66,10 +68,23 @@ async def test_help_lists_the_keys_of_the_page_first(opened: Opened) -> None:
         await pilot.press("f1")
         assert isinstance(pilot.app.screen, HelpScreen)
         shown = screen_text(pilot)
-        assert shown.index("Accept the marked proposal") < shown.index("Everywhere")
+        assert "Accept the marked proposal" in shown
         assert "1 … 0" in shown
+        lines = [line.plain for line in pilot.app.screen._lines()]
+        assert lines.index("Label") < lines.index("Everywhere") < lines.index("Home")
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, Page)
+
+
+async def test_help_begins_with_the_field_that_has_the_focus(opened: Opened) -> None:
+    async with opened(mode="settings") as pilot:
+        await settle(pilot)
+        await pilot.press("down", "f1")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, HelpScreen)
+        lines = [line.plain for line in pilot.app.screen._lines()]
+        assert lines[0] == "Theme"
+        assert lines.index("In forms") < lines.index("Settings")
 
 
 async def test_the_palette_does_what_it_names(opened: Opened) -> None:
@@ -135,6 +150,33 @@ async def test_news_that_comes_while_the_app_is_left_is_not_shown(
         monkeypatch.setattr(app, "_close_all", close_all_while_news_comes)
 
 
+async def test_a_run_that_ends_is_told_by_words_bell_and_notification(
+    opened: Opened, music: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assistant.runs.record import write_record
+
+    record = add_run(music, "jazz", state="queued")
+    folder = music.paths.runs / record.id
+    live = replace(record, state="running", host="elsewhere", heartbeat=time.time(), ended=None)
+    write_record(folder, live)
+    async with opened() as pilot:
+        app = pilot.app
+        await until(pilot, lambda: app.snapshot.live_runs)
+        told: list[str] = []
+        monkeypatch.setattr(app, "bell", lambda: told.append("bell"))
+        monkeypatch.setattr(app._driver, "write", told.append)
+        monkeypatch.delenv("TMUX", raising=False)
+        write_record(folder, replace(live, state="done", ended=time.time()))
+        await until(pilot, lambda: "bell" in told)
+        await until(pilot, lambda: "\x1b]9;The run jazz is done.\x07" in told)
+        await until(pilot, lambda: "The run jazz is done." in screen_text(pilot))
+
+
+def test_notifications_are_harmless_and_pass_through_tmux(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMUX", "/tmp/x,1,0")
+    assert notification("a\x07b\x1b") == "\x1bPtmux;\x1b\x1b]9;a\\x07b\\x1b\x07\x1b\\"
+
+
 async def test_names_of_files_are_never_markup(opened: Opened, music: Library) -> None:
     names = [
         "[@click=app.quit]go[@click]",
@@ -184,12 +226,12 @@ async def test_own_keys_work_and_are_shown(opened: Opened) -> None:
     settings = Settings()
     import msgspec
 
-    interface = msgspec.structs.replace(settings.interface, keys={"app.runs": "f9"})
+    interface = msgspec.structs.replace(settings.interface, keys={"app.runs": "f10"})
     async with opened(settings=msgspec.structs.replace(settings, interface=interface)) as pilot:
-        assert "F9 Runs" in screen_text(pilot)
+        assert "F10 Runs" in screen_text(pilot)
         await pilot.press("f7")
         assert pilot.app.current_mode == "home"
-        await pilot.press("f9")
+        await pilot.press("f10")
         assert pilot.app.current_mode == "runs"
 
 

@@ -255,7 +255,7 @@ async def test_space_plays_and_stops(opened: Opened, music: Library) -> None:
     class Recorder:
         kind, heard, sentence, problem, link, command = "device", True, "", "", "", ""
 
-        def play(self, path: Any, start: float = 0.0) -> None:
+        def play(self, path: Any, start: float = 0.0, **_how: Any) -> None:
             played.append(path)
 
         def stop(self) -> None:

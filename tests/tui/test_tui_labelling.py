@@ -72,7 +72,7 @@ def test_decisions_go_on_to_the_next_open_one() -> None:
     assert here(made) == 2  # the skipped one comes again
     made.decide(2, "flag", None, 4.0)
     assert here(made) is None
-    assert made.open == []
+    assert made.left == 0
 
 
 def test_taking_back_goes_there() -> None:
@@ -89,7 +89,7 @@ def test_many_at_once_and_undone_at_once() -> None:
     made.decide_many([1, 2], 0.0)
     assert here(made) == 3
     assert made.take_back([2, 1])
-    assert len(made.open) == 3
+    assert made.left == 3
 
 
 def test_a_track_that_was_undone_elsewhere_is_open_again() -> None:

@@ -16,10 +16,10 @@ from assistant.config import PlaybackSettings, Settings, load_settings
 from assistant.i18n import set_language
 from assistant.library.host import inotify_limits
 from assistant.library.library import Library
-from assistant.musicgen import client
 from assistant.runs import launch
 from assistant.runs.control import request
 from assistant.runs.record import list_runs
+from assistant.serving import client
 from tests.tui.tui_library import Opened, add_clip, add_run, add_track, screen_text, settle, text_of, until
 from tui.messages import Generated
 from tui.screens.dialog import ConfirmDialog, TextDialog
@@ -335,6 +335,17 @@ async def test_a_prompt_becomes_clips_that_can_be_made_again(opened: Opened) -> 
 
 
 @pytest.mark.usefixtures("generator")
+async def test_the_english_for_a_chinese_prompt_fills_in(opened: Opened) -> None:
+    async with opened(mode="generate") as pilot:
+        screen = generate_page(pilot)
+        await pilot.press("e", *"慢板藍調", "enter")
+        await until(pilot, lambda: screen.values["english"] == "a slow blues")
+        await pilot.press("e", *(["backspace"] * 4), *"slow jazz", "enter")
+        await until(pilot, lambda: screen.values["prompt"] == "slow jazz")
+        assert screen.values["english"] == ""
+
+
+@pytest.mark.usefixtures("generator")
 async def test_the_cursor_goes_to_the_new_clip(opened: Opened, music: Library) -> None:
     add_clip(music, "one.wav", prompt="an old prompt")
     music.close()
@@ -381,7 +392,7 @@ async def test_generation_can_be_stopped_and_asks_before_leaving(opened: Opened)
         await pilot.press("q")
         assert isinstance(pilot.app.screen, ConfirmDialog)
         await pilot.press("n")
-        await pilot.press("x")
+        await pilot.press("s")
         await until(pilot, lambda: "Stopped" in screen_text(pilot))
         assert not screen.bridge.engine.busy
 

@@ -144,7 +144,7 @@ async def settle(pilot: Pilot[None]) -> None:
 
 def text_of(pilot: Pilot[None], selector: str) -> str:
     """What a widget of the screen in front says, however its lines are broken."""
-    return str(pilot.app.screen.query_one(selector).render())
+    return " ".join(str(pilot.app.screen.query_one(selector).render()).split())
 
 
 def screen_text(pilot: Pilot[None]) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from tui.actions import bindings_of
 from tui.widgets.keybar import KeyBar
+from tui.widgets.prose import Passage, Prose
 
 
 class AskScreen(ModalScreen[str | None], inherit_bindings=False):
@@ -37,11 +37,11 @@ class AskScreen(ModalScreen[str | None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog", classes="plain"):
-            yield Static(Content(self._heading), id="dialog-title")
+            yield Prose(Passage(self._heading), id="dialog-title")
             box = Input(self._value, compact=True, select_on_focus=False)
             box.cursor_blink = False
             yield box
-            yield Static(Content(self._help), id="ask-help")
+            yield Prose(Passage(self._help), id="ask-help")
             yield KeyBar("pick", always=())
 
     @on(Input.Changed)
@@ -57,8 +57,8 @@ class AskScreen(ModalScreen[str | None], inherit_bindings=False):
             self.dismiss(event.value)
 
     def _say(self, problem: str) -> None:
-        line = self.query_one("#ask-help", Static)
-        line.update(Content.styled(problem, "$text-error") if problem else Content(self._help))
+        passage = Passage(problem, "$text-error") if problem else Passage(self._help)
+        self.query_one("#ask-help", Prose).show(passage)
 
     def action_move(self, lines: int) -> None:
         """Up goes to the answer before, down to the one after it."""

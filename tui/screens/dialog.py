@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from assistant.i18n import _
 from tui.actions import bindings_of
 from tui.text import visible
 from tui.widgets.keybar import KeyBar
+from tui.widgets.prose import Passage, Prose
 
 if TYPE_CHECKING:
     from tui.app import MusicHelperApp
@@ -36,12 +35,12 @@ class TextDialog(ModalScreen[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog", classes=self._kind):
-            yield Static(Content(_lines(self._heading)), id="dialog-title")
+            yield Prose(Passage(_lines(self._heading)), id="dialog-title")
             with VerticalScroll(id="dialog-body"):
                 if self._hint:
-                    yield Static(Content(_lines(self._hint)), id="dialog-hint")
+                    yield Prose(Passage(_lines(self._hint)), id="dialog-hint")
                 if self._text:
-                    yield Static(Content(_lines(self._text)), id="dialog-text")
+                    yield Prose(Passage(_lines(self._text)), id="dialog-text")
             yield KeyBar("dialog", always=())
 
     def on_mount(self) -> None:
@@ -67,8 +66,8 @@ class ConfirmDialog(ModalScreen[bool], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog", classes="plain"):
-            yield Static(Content(_lines(self._question)), id="dialog-title")
-            yield Static(Content(_lines(self._detail)), id="dialog-text")
+            yield Prose(Passage(_lines(self._question)), id="dialog-title")
+            yield Prose(Passage(_lines(self._detail)), id="dialog-text")
             yield KeyBar("confirm", always=())
 
     def action_yes(self) -> None:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import time
-
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from assistant.i18n import _, ngettext
-from assistant.intake.account import watch_warning, watch_words
+from tui.home_lines import now_lines
 from tui.next_step import Step, next_step
 from tui.screens.page import Page, page_bindings
 from tui.snapshot import GenreCount, Snapshot
-from tui.text import ago, bar, fit, len_cells, pad, size, span, visible
+from tui.text import bar, len_cells, pad, span, visible
 from tui.vocabulary import status
 from tui.widgets.drawn import Drawn
 from tui.widgets.header import home_short
+from tui.widgets.prose import Passage, Prose
 
-RUNS_SHOWN = 4
+AGE_POLLS = 30
+"""So often the page says anew how long ago something was."""
 
 
 class HomeScreen(Page):
@@ -31,12 +30,13 @@ class HomeScreen(Page):
     def __init__(self) -> None:
         super().__init__()
         self._step: Step | None = None
+        self._polls = 0
 
     def body(self) -> ComposeResult:
         with Container(id="home"):
             yield Drawn(self._folder, id="home-folder", classes="box")
             with Vertical(id="home-right"):
-                yield Static(id="home-next", classes="box next")
+                yield Prose(id="home-next", classes="box next")
                 yield Drawn(self._now, id="home-now", classes="box")
 
     def fill(self) -> None:
@@ -47,15 +47,18 @@ class HomeScreen(Page):
     def arrive(self) -> None:
         self.bridge.read_snapshot(self.app)
 
+    def poll(self) -> None:
+        self._polls += 1
+        if self._polls % AGE_POLLS == 0:
+            self.query_one("#home-now").refresh()
+
     def show_snapshot(self, snapshot: Snapshot) -> None:
         for drawn in self.query(Drawn):
             drawn.refresh()
         self._step = next_step(snapshot, home_short(snapshot.root))
-        self.query_one("#home-next", Static).update(
-            Content.assemble(
-                (f"{self.app.keys.name('home.next')} ", "bold $footer-key-foreground"),
-                visible(self._step.sentence),
-            ),
+        key = self.app.keys.name("home.next")
+        self.query_one("#home-next", Prose).show(
+            Passage(visible(self._step.sentence), lead=f"{key} ", lead_style="bold $footer-key-foreground")
         )
 
     def _folder(self, width: int) -> Content:
@@ -72,7 +75,9 @@ class HomeScreen(Page):
             ranked = sorted(snapshot.genres, key=lambda genre: -genre.tracks)
             rest = ranked[room - 2 :]
             shown = [genre for genre in genres if genre not in rest]
-        name = min(max((len(visible(genre.name)) for genre in shown), default=8) + 1, max(8, width // 3))
+        name = min(
+            max((len_cells(visible(genre.name)) for genre in shown), default=8) + 1, max(8, width // 3)
+        )
         lines = [self._genre(genre, name, width, most, genre is snapshot.unlabelled) for genre in shown]
         if rest:
             words = ngettext("and {count} more genre", "and {count} more genres", len(rest)).format(
@@ -110,54 +115,8 @@ class HomeScreen(Page):
         snapshot = self.app.snapshot
         if snapshot is None:
             return Content("")
-        feed = self.bridge.feed
-        lines = [status(feed.state).content()]
-        if feed.state in ("elsewhere", "unwatched", "paused") and feed.problem[0]:
-            lines.append(Content.styled(fit(visible(feed.problem[0]), width), "$dim"))
-        elif feed.working:
-            lines.append(Content.styled(fit(visible(feed.working), width), "$dim"))
-        warning = watch_warning(snapshot.watch)
-        if warning:
-            lines.append(Content.styled(fit(visible(warning), width), "$text-warning"))
-        elif words := watch_words(snapshot.watch):
-            lines.append(Content.styled(fit(" · ".join(words), width), "$dim"))
-        if snapshot.classifier is not None:
-            _version, accuracy, chance = snapshot.classifier
-            lines.append(
-                Content(
-                    _("Classifier: {accuracy:.0%} right, chance {chance:.0%}").format(
-                        accuracy=accuracy, chance=chance
-                    )
-                )
-            )
-        lines.append(Content(""))
-        if not snapshot.runs:
-            lines.append(Content.styled(_("No runs yet."), "$dim"))
-        for run in snapshot.runs[:RUNS_SHOWN]:
-            state = status(run.state)
-            if run.live:
-                detail = f"{run.step}/{run.steps or '?'}"
-                if run.loss is not None:
-                    detail += "  " + _("loss {loss:.3f}").format(loss=run.loss)
-            else:
-                detail = ago(run.ended or run.created, time.time())
-            room = width - len_cells(state.word) - len_cells(detail) - 6
-            lines.append(
-                Content.assemble(
-                    (f"{state.mark} ", state.style),
-                    fit(visible(run.name), max(6, room)),
-                    "  ",
-                    (state.word, state.style),
-                    (f"  {detail}", "$dim"),
-                )
-            )
-        if snapshot.gpus:
-            lines.append(Content(""))
-        for gpu in snapshot.gpus[:2]:
-            use = "" if gpu.utilisation is None else f"{gpu.utilisation}%  "
-            memory = f"{size(gpu.memory_used)} / {size(gpu.memory_total)}"
-            lines.append(Content.assemble(fit(gpu.name, max(8, width - 28)), (f"  {use}{memory}", "$dim")))
-        return Content("\n").join(lines)
+        height = self.query_one("#home-now").content_size.height
+        return now_lines(snapshot, self.bridge.feed, width, height)
 
     def action_next(self) -> None:
         if self._step is None:

@@ -18,6 +18,7 @@ from tui.screens.page import Page, page_bindings
 from tui.text import ago, clock, fit, fit_middle, pad, size, visible
 from tui.vocabulary import status
 from tui.widgets.header import home_short
+from tui.widgets.prose import Passage, Prose
 from tui.widgets.rows import RowList
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class IntakeScreen(Page):
             yield RowList(
                 self._line, key=lambda track: track.id, empty=self._empty, ages=True, id="intake-rows"
             )
-        yield Static(id="intake-reason")
+        yield Prose(id="intake-reason")
 
     def fill(self) -> None:
         self._title()
@@ -168,7 +169,7 @@ class IntakeScreen(Page):
         text = ""
         if track is not None and track.state in ("failed", "waiting"):
             text = f"{visible(track.reason)} {visible(track.hint)}".strip()
-        self.query_one("#intake-reason", Static).update(Content.styled(text, "$text-error"), layout=False)
+        self.query_one("#intake-reason", Prose).show(Passage(text, "$text-error"))
 
     def _line(self, track: Track, width: int) -> Content:
         shown = status(track.state)

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from assistant.i18n import _, ngettext
-from tui.label_lines import LabelLines
-from tui.labelling import ORDERS, LabelSession
-from tui.messages import Accepted, Decided, DetailsRead, Failed, ProposalsRead, QueueRead, Undone
-from tui.screens.page import Page, page_bindings
+from tui.messages import (
+    Accepted,
+    CaptionSaved,
+    Decided,
+    DetailsRead,
+    Failed,
+    ProposalsRead,
+    QueueRead,
+    ReviewDone,
+    ReviewMoved,
+    Undone,
+    WhyRead,
+)
+from tui.screens.label_keys import LabelKeys
+from tui.screens.page import page_bindings
 from tui.text import visible
 from tui.vocabulary import status
+from tui.widgets.caption_edit import CaptionEdit
 from tui.widgets.drawn import Drawn
-from tui.widgets.form import Option
 from tui.widgets.rows import RowList
 from tui.widgets.waveform import Waveform
 
@@ -28,37 +38,16 @@ if TYPE_CHECKING:
     from assistant.label.queue import QueueItem
     from tui.snapshot import Snapshot
 
-GUARD_SECONDS = 0.15
-"""A key this soon after an item was painted was meant for the one before it."""
-GUARDED = {"label.accept", "label.genre", "label.skip", "label.flag", "label.reject", "label.all"}
 PREFETCHED = 3
 DETAILS_KEPT = 64
 PEAKS_WIDTH = 240
 
 
-class LabelScreen(Page):
+class LabelScreen(LabelKeys):
     """The queue on the left, the track under the cursor on the right."""
 
     SCOPE = "label"
     BINDINGS = page_bindings("label")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.session = LabelSession()
-        self.guard_seconds = GUARD_SECONDS
-        self.busy = False
-        """A decision is being written; keys that decide are dropped until its answer came."""
-        self._painted: float | None = None
-        self._paintings = 0
-        self.lines = LabelLines(self.session, self.app.keys, self.app.settings.library.unlabelled)
-        self._details: OrderedDict[int, DetailsRead] = OrderedDict()
-        self._asked: set[int] = set()
-        self._wanted: int | None = None
-        self._version: str | None = None
-        self._rescore = False
-        """The classifier has learned since the queue was read."""
-        self._proposed = 0
-        """The number of proposals when they were last read."""
 
     def body(self) -> ComposeResult:
         with Horizontal(id="label"):
@@ -76,183 +65,74 @@ class LabelScreen(Page):
                 yield Drawn(self.lines.name, id="label-name")
                 yield Drawn(self.lines.facts, id="label-facts")
                 yield Waveform(id="label-wave")
+                yield Drawn(self.lines.segments, id="label-segments")
                 yield Drawn(self.lines.proposals, id="label-proposals")
                 yield Static(id="label-caption")
+                yield CaptionEdit(id="label-edit")
+                yield Drawn(self.lines.reasons, id="label-why")
                 yield Drawn(self.lines.digits, id="label-digits")
                 yield Drawn(self.lines.words, id="label-word")
 
     def fill(self) -> None:
         if self.lines.read:
-            self._paint()
+            self.paint()
 
     def arrive(self) -> None:
-        self.bridge.read_queue(self, self.session.order)
+        self.read_queue(self.session.view if self.lines.read else None)
 
     def poll(self) -> None:
+        self.show_sound()
         item = self.session.current
-        details = self._details.get(item.track.id) if item else None
-        wave = self.query_one(Waveform)
-        playing = self.bridge.listening.playing()
-        if item and details and playing is not None and playing == details.playable and item.track.duration:
-            wave.share = min(1.0, self.bridge.listening.position() / item.track.duration)
-        elif wave.share:
-            wave.share = 0.0
+        place = (self.session.view, self.session.order, item.track.id if item else None)
+        if self.lines.read and place != self._kept_place:
+            self._kept_place = place
+            self.bridge.keep_place(self, *place)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self._count_new()
-        self.lines.kept = snapshot.kept
+        self.lines.kept, self.lines.today = snapshot.kept, snapshot.labelled_today
         version = snapshot.classifier[0] if snapshot.classifier else None
         learned, self._version = self._version not in (None, version), version
         self._rescore = self._rescore or learned
         if learned or (self.lines.new and self.session.current is None):
-            self.bridge.read_queue(self, self.session.order)
-        if snapshot.proposed > self._proposed:
-            self.bridge.read_proposals(self)
-        self._proposed = snapshot.proposed
+            self.read_queue(self.session.view)
+        if self.lines.read:
+            if snapshot.proposed > self._proposed:
+                self.bridge.read_proposals(self)
+            self._proposed = snapshot.proposed
         self.query_one("#label-word").refresh()
-
-    # Keys
-
-    def on_key(self, event: events.Key) -> None:
-        """Keys that decide are taken here, in the order they were pressed, and only for what was seen."""
-        action = self.app.keys.action_for("label", event.key)
-        if action is None or not (action.id in GUARDED or action.id.startswith("label.genre_")):
-            return
-        event.stop()
-        event.prevent_default()
-        if self.busy or self._painted is None or event.time < self._painted + self.guard_seconds:
-            return
-        name, _bracket, argument = action.call.partition("(")
-        method = getattr(self, f"action_{name}")
-        if argument:
-            method(int(argument.rstrip(")")))
-        else:
-            method()
-
-    def action_accept(self) -> None:
-        top = self.lines.top(self.session.current)
-        if self.lines.choice < len(top):
-            self._decide("label", top[self.lines.choice][0])
-        elif self.session.current is not None:
-            self.action_genre()
-
-    def action_choose(self, lines: int) -> None:
-        top = self.lines.top(self.session.current)
-        if top:
-            self.lines.choice = (self.lines.choice + lines) % len(top)
-            self.query_one("#label-proposals").refresh()
-
-    def action_digit(self, place: int) -> None:
-        if place < len(self.session.genres):
-            self._decide("label", self.session.genres[place])
-
-    def action_genre(self) -> None:
-        item = self.session.current
-        if item is None or self.busy:
-            return
-        from tui.screens.pick import PickScreen
-
-        chances = dict(item.proposal.top) if item.proposal else {}
-        options = [
-            Option(name, name, f"{chances[name]:.0%}" if name in chances else "")
-            for name in sorted(self.session.genres, key=lambda name: -chances.get(name, 0.0))
-        ]
-        track = item.track.id
-
-        def take(genre: str | None) -> None:
-            here = self.session.current
-            if genre is not None and here is not None and here.track.id == track:
-                self._decide("label", genre)
-
-        self.app.push_screen(PickScreen(_("Which genre?"), options), take)
-
-    def action_skip(self) -> None:
-        self._decide("skip")
-
-    def action_flag(self) -> None:
-        self._decide("flag")
-
-    def action_reject(self) -> None:
-        self._decide("reject")
-
-    def action_undo(self) -> None:
-        self._undo(again=False)
-
-    def action_redo(self) -> None:
-        self._undo(again=True)
-
-    def action_browse(self, steps: int) -> None:
-        self.session.browse(steps)
-        self._paint()
-
-    def action_play(self) -> None:
-        item = self.session.current
-        if item is not None:
-            path = item.track.wav or item.track.path
-            self.bridge.listening.toggle(self.bridge.root / path)
-
-    def action_order(self) -> None:
-        place = (ORDERS.index(self.session.order) + 1) % len(ORDERS)
-        self.session.restart(ORDERS[place])
-        self._painted = None
-        self.bridge.read_queue(self, self.session.order)
-
-    def action_reload(self) -> None:
-        self.bridge.read_queue(self, self.session.order)
-
-    def action_accept_all(self) -> None:
-        from tui.screens.accept import AcceptScreen
-
-        names = {item.track.id: item.track.path.name for item in self.session.items}
-
-        def take(probability: float | None) -> None:
-            if probability is not None and not self.busy:
-                self.busy = True
-                self.bridge.accept_above(self, probability)
-
-        self.app.push_screen(AcceptScreen(names), take)
-
-    def _decide(self, action: str, genre: str | None = None) -> None:
-        item = self.session.current
-        if item is None or self.busy:
-            return
-        self.busy = True
-        self._stop_playing(item)
-        self.bridge.decide(self, item.track.id, action, genre)
-
-    def _undo(self, *, again: bool) -> None:
-        if not self.busy:
-            self.busy = True
-            self.bridge.undo(self, again=again)
-
-    def _stop_playing(self, item: QueueItem) -> None:
-        # Its file is about to move.
-        playing = self.bridge.listening.playing()
-        if playing is not None and playing == self.bridge.root / (item.track.wav or item.track.path):
-            self.bridge.listening.stop()
 
     # Answers
 
     @on(QueueRead)
     def _queue_read(self, event: QueueRead) -> None:
         first = self.app.settings.library.genres
+        if not self.lines.read:
+            self.session.restart(event.order, event.view)
+            self._wanted = event.track
+        elif (event.view, event.order) != (self.session.view, self.session.order):
+            self.read_queue(self.session.view)  # asked for while this one was being read
+            return
         came = self.session.take(event.items, event.genres, first)
         if self._rescore and self.lines.read:
             self.session.rescore(event.items)
             self.lines.word = _("Learned from your decisions.")
         self._rescore = False
-        if came and self.lines.read:
+        if event.view == "waiting":
+            self._proposed = sum(item.proposal is not None for item in event.items)
+        if came and came < len(self.session.items) and self.lines.read:
             self.lines.word = ngettext("{count} new", "{count} new", came).format(count=came)
         self.lines.read = True
         if self._wanted is not None:
             self.session.go_to(self._wanted)
             self._wanted = None
-        self._paint()
+        self._count_new()
+        self.paint()
 
     @on(ProposalsRead)
     def _proposals_read(self, event: ProposalsRead) -> None:
         if self.session.learn(event.proposals):
-            self._paint()
+            self.paint()
         else:
             self.query_one("#label-queue", RowList).show(self.session.items)
 
@@ -261,12 +141,12 @@ class LabelScreen(Page):
         self.busy = False
         self.bridge.read_snapshot(self.app)
         self.session.decide(event.track, event.action, event.genre, time.monotonic())
-        self._details.pop(event.track, None)
+        self.details.pop(event.track, None)
         self._asked.discard(event.track)
         word = status(event.action).word
         self.lines.word = f"{word}: {visible(event.genre)}" if event.genre else word
         self._tell_problems(event.problems)
-        self._paint()
+        self.paint()
 
     @on(Undone)
     def _undone(self, event: Undone) -> None:
@@ -277,7 +157,7 @@ class LabelScreen(Page):
             self.query_one("#label-word").refresh()
             return
         for track in event.tracks:
-            self._details.pop(track, None)
+            self.details.pop(track, None)
             self._asked.discard(track)
         if event.again:
             for track in event.tracks:
@@ -288,9 +168,9 @@ class LabelScreen(Page):
             if not self.session.take_back(event.tracks):
                 # Decided in an earlier session: it is in the queue again, but not in ours.
                 self._wanted = event.tracks[0]
-                self.bridge.read_queue(self, self.session.order)
+                self.read_queue(self.session.view)
                 return
-        self._paint()
+        self.paint()
 
     @on(Accepted)
     def _accepted(self, event: Accepted) -> None:
@@ -302,16 +182,42 @@ class LabelScreen(Page):
             "{count} accepted; one undo takes all back", "{count} accepted; one undo takes all back", count
         ).format(count=count)
         self._tell_problems(event.problems)
-        self._paint()
+        self.paint()
 
     @on(DetailsRead)
     def _details_read(self, event: DetailsRead) -> None:
-        self._details[event.track] = event
-        while len(self._details) > DETAILS_KEPT:
-            old, _gone = self._details.popitem(last=False)
+        self.details[event.track] = event
+        while len(self.details) > DETAILS_KEPT:
+            old, _gone = self.details.popitem(last=False)
             self._asked.discard(old)
         if self.session.current and self.session.current.track.id == event.track:
             self._paint_details()
+
+    @on(WhyRead)
+    def _why_read(self, event: WhyRead) -> None:
+        self.lines.why = event
+        for name in ("#label-segments", "#label-why"):
+            self.query_one(name).refresh()
+
+    @on(CaptionSaved)
+    def _caption_saved(self, event: CaptionSaved) -> None:
+        details = self.details.get(event.track)
+        if details is not None:
+            details.caption = event.caption
+        self.say(_("Caption saved."))
+        self._paint_details()
+
+    @on(ReviewMoved)
+    def _review_moved(self, event: ReviewMoved) -> None:
+        words = _("Listening to all labelled tracks… {share:.0%}")
+        self.say(words.format(share=event.done / event.total))
+
+    @on(ReviewDone)
+    def _review_done(self, event: ReviewDone) -> None:
+        if event.found:
+            self.begin("contradicted", self.session.order)
+        else:
+            self.say(_("No label is contradicted by its sound."))
 
     @on(Failed)
     def _failed(self, event: Failed) -> None:
@@ -327,7 +233,7 @@ class LabelScreen(Page):
 
     # Painting
 
-    def _paint(self) -> None:
+    def paint(self) -> None:
         """Show the item under the cursor; only keys pressed after it was painted decide about it."""
         self._painted = None
         self.lines.choice = 0
@@ -336,10 +242,13 @@ class LabelScreen(Page):
         queue = self.query_one("#label-queue", RowList)
         queue.show(self.session.items)
         queue.mark(self.session.index)
+        self.query_one("#label-left").border_title = self.lines.title()
+        self.sound.arrive(self.session.current, autoplay=self.app.settings.interface.autoplay)
+        self.lines.playing, self.lines.cue = None, self.sound.cue
         self._paint_details()
         for drawn in self.query(Drawn):
             drawn.refresh()
-        self._fetch()
+        self.fetch()
 
         def painted() -> None:
             if painting == self._paintings:
@@ -350,7 +259,7 @@ class LabelScreen(Page):
     def _paint_details(self) -> None:
         item = self.session.current
         wave, caption = self.query_one(Waveform), self.query_one("#label-caption", Static)
-        details = self._details.get(item.track.id) if item else None
+        details = self.details.get(item.track.id) if item else None
         if item is None:
             wave.show([])
             caption.update("", layout=False)
@@ -363,12 +272,19 @@ class LabelScreen(Page):
 
     def _count_new(self) -> None:
         snapshot = self.app.snapshot
-        known = snapshot is not None and self.lines.read
-        self.lines.new = max(0, snapshot.to_label - len(self.session.open)) if snapshot and known else 0
+        known = snapshot is not None and self.lines.read and self.session.view == "waiting"
+        self.lines.new = max(0, snapshot.to_label - self.session.left) if snapshot and known else 0
 
-    def _fetch(self) -> None:
+    def fetch(self) -> None:
         """Ask for what is shown now and next."""
         for item in self.session.items[self.session.index : self.session.index + PREFETCHED]:
             if item.track.id not in self._asked:
                 self._asked.add(item.track.id)
                 self.bridge.read_details(self, item.track.id, PEAKS_WIDTH)
+        here = self.session.current
+        if (
+            self.has_class("-why")
+            and here is not None
+            and (self.lines.why is None or self.lines.why.track != here.track.id)
+        ):
+            self.bridge.read_why(self, here.track.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from textual import on
@@ -40,13 +40,16 @@ class PickScreen(ModalScreen[Any], inherit_bindings=False):
         *,
         several: bool = False,
         chosen: Sequence[Any] = (),
+        new: Callable[[str], Option | None] = lambda _text: None,
     ) -> None:
+        """`new` gives the option for a text that none of the others is."""
         super().__init__()
         self._heading = title
         self._options = list(options)
         self._value = value
         self._several = several
         self._chosen = list(chosen)
+        self._new = new
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog", classes="plain tall"):
@@ -74,7 +77,7 @@ class PickScreen(ModalScreen[Any], inherit_bindings=False):
 
     def _line(self, option: Option, width: int) -> Content:
         label = min(
-            max(len_cells(visible(item.label)) for item in self._options) + 2, max(12, width * 2 // 3)
+            max(len_cells(visible(item.label)) for item in self._rows.rows) + 2, max(12, width * 2 // 3)
         )
         mark = ""
         if self._several and option.value is not None:
@@ -90,6 +93,9 @@ class PickScreen(ModalScreen[Any], inherit_bindings=False):
         found = [option for option in self._options if matches(text, option)]
         if self._several:
             found.append(Option(None, _("Done")))
+        made = self._new(text.strip()) if text.strip() else None
+        if made is not None:
+            found.append(made)
         self._rows.show(found)
         self._rows.mark(0)
 

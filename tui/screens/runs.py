@@ -1,9 +1,7 @@
-"""All runs: the list, and the curve of the one under the cursor."""
+"""All runs: the list, and the one under the cursor; up to four are compared."""
 
 from __future__ import annotations
 
-import json
-import time
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -12,45 +10,26 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from assistant.i18n import _
-from tui.bridge import HOLD
+from tui import run_history
 from tui.messages import RunFollowed
-from tui.screens.page import Page, page_bindings
-from tui.text import ago, fit, pad, visible
-from tui.vocabulary import status
+from tui.screens.page import page_bindings
+from tui.screens.run_keys import RunPage, ask_run
+from tui.studio import MOST_COMPARED
+from tui.studio_messages import RunMarksRead, RunsCompared
+from tui.text import visible
 from tui.widgets.rows import RowList
 from tui.widgets.run_panel import RunPanel
 
 if TYPE_CHECKING:
+    from assistant.runs.marks import RunMarks
     from assistant.runs.record import RunRecord
     from tui.following import RunView
     from tui.snapshot import Snapshot
 
-
-def ask_run(page: Page, run: RunRecord | None, word: str) -> None:
-    """Ask a run for something; `hold` is pause or resume, whichever fits. Stopping is asked twice."""
-    if run is None:
-        page.app.say(_("No run is shown."))
-        return
-    if not (run.state in HOLD if word == "hold" else run.live):
-        page.app.say(
-            _("The run {name} is {state}.").format(name=visible(run.name), state=status(run.state).word)
-        )
-        return
-    if word != "stop":
-        page.bridge.ask_run(page.app, run.id, word)
-        return
-    from tui.screens.dialog import ConfirmDialog
-
-    page.app.push_screen(
-        ConfirmDialog(
-            _("Stop {name}?").format(name=visible(run.name)),
-            _("It saves itself first and can be resumed later."),
-        ),
-        lambda yes: page.bridge.ask_run(page.app, run.id, "stop") if yes else None,
-    )
+__all__ = ["RunsScreen", "ask_run"]
 
 
-class RunsScreen(Page):
+class RunsScreen(RunPage):
     """History on the left, one run on the right."""
 
     SCOPE = "runs"
@@ -59,6 +38,9 @@ class RunsScreen(Page):
     def __init__(self) -> None:
         super().__init__()
         self._view: RunView | None = None
+        self._marks: dict[str, RunMarks] = {}
+        self._order = run_history.ORDERS[0]
+        self._compared: list[str] = []
 
     def body(self) -> ComposeResult:
         with Horizontal(id="runs"):
@@ -70,86 +52,166 @@ class RunsScreen(Page):
                 yield RunPanel()
 
     def fill(self) -> None:
-        self.query_one("#runs-left").border_title = _("Runs")
-        self.query_one(RowList).focus()
+        self._title()
+        self.query_one("#runs-rows", RowList).focus()
         self.query_one(RunPanel).show(self._view, self._empty())
 
     def arrive(self) -> None:
+        self.bridge.studio.read_marks(self)
         self._follow()
 
     def poll(self) -> None:
-        run = self._current
+        run = self.shown_run
         if run is not None and (run.live or self._view is None or self._view.run.id != run.id):
             self._follow()
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        self.query_one(RowList).show(snapshot.runs)
+        self._show(snapshot)
         self._follow()
 
-    @on(RowList.Moved)
+    @property
+    def shown_run(self) -> RunRecord | None:
+        """The run under the cursor."""
+        run: RunRecord | None = self.query_one("#runs-rows", RowList).current
+        return run
+
+    @on(RowList.Moved, "#runs-rows")
     def _moved(self) -> None:
         self._follow()
 
     @on(RunFollowed)
     def _followed(self, event: RunFollowed) -> None:
-        run = self._current
+        run = self.shown_run
         if run is not None and event.view.run.id == run.id:
             self._view = event.view
             self.query_one(RunPanel).show(event.view)
         else:
             self._follow()
 
+    @on(RunMarksRead)
+    def _marks_read(self, event: RunMarksRead) -> None:
+        self._marks = event.marks
+        self._reorder()
+
+    @on(RunsCompared)
+    def _runs_compared(self, event: RunsCompared) -> None:
+        from tui.screens.compare_runs import CompareRunsScreen
+
+        self.app.push_screen(CompareRunsScreen(event.views))
+
     # Keys
 
     def action_open(self) -> None:
-        run = self._current
+        run = self.shown_run
+        if run is not None:
+            hint, text = run_history.details(run, self._marks.get(run.id), self._view)
+            self.app.show_text(run.id, text, hint=hint)
+
+    def action_order(self) -> None:
+        orders = run_history.ORDERS
+        self._order = orders[(orders.index(self._order) + 1) % len(orders)]
+        self._reorder()
+        self._title()
+
+    def action_tag(self) -> None:
+        from tui.screens.ask import AskScreen
+
+        run = self.shown_run
         if run is None:
             return
-        hint = "\n".join((run.error or {}).values())
-        self.app.show_text(run.id, json.dumps(run.as_dict(), indent=2, ensure_ascii=False), hint=hint)
+        marks = self._marks.get(run.id)
+        known = sorted({tag for one in self._marks.values() for tag in one.tags})
 
-    def action_hold(self) -> None:
-        ask_run(self, self._current, "hold")
+        def take(text: str | None) -> None:
+            if text is not None:
+                tags = tuple(text.replace(",", " ").split())
+                self.bridge.studio.mark_run(self, run.id, tags=tags)
 
-    def action_save(self) -> None:
-        ask_run(self, self._current, "save")
+        self.app.push_screen(
+            AskScreen(
+                _("Tags of {name}").format(name=visible(run.name)),
+                " ".join(marks.tags) if marks else "",
+                help=_("Words with spaces between them; ↑ brings those of other runs."),
+                history=known,
+            ),
+            take,
+        )
 
-    def action_stop(self) -> None:
-        ask_run(self, self._current, "stop")
+    def action_note(self) -> None:
+        from tui.screens.ask import AskScreen
 
-    def action_generate(self) -> None:
-        run = self._current
-        if run is None or run.kind != "finetune" or not run.model:
-            self.app.say(_("This run has made no model to generate with."))
+        run = self.shown_run
+        if run is None:
             return
-        self.app.wanted_model = run.model
-        self.app.action_go("generate")
+        marks = self._marks.get(run.id)
+
+        def take(text: str | None) -> None:
+            if text is not None:
+                self.bridge.studio.mark_run(self, run.id, note=text)
+
+        title = _("A note on {name}").format(name=visible(run.name))
+        self.app.push_screen(AskScreen(title, marks.note if marks else ""), take)
+
+    def action_mark(self) -> None:
+        run = self.shown_run
+        if run is None:
+            return
+        if run.id in self._compared:
+            self._compared.remove(run.id)
+        elif len(self._compared) == MOST_COMPARED:
+            self.app.say(_("At most {count} runs are compared.").format(count=MOST_COMPARED))
+        else:
+            self._compared.append(run.id)
+        self.query_one("#runs-rows", RowList).refresh()
+
+    def action_compare(self) -> None:
+        run, chosen = self.shown_run, list(self._compared)
+        if run is not None and run.id not in chosen and len(chosen) < MOST_COMPARED:
+            chosen.append(run.id)
+        if len(chosen) < 2:
+            key = self.app.keys.name("runs.mark")
+            self.app.say(_("{key} marks runs to compare; two are needed.").format(key=key))
+            return
+        self.bridge.studio.compare(self, chosen)
+
+    def action_reuse(self) -> None:
+        run = self.shown_run
+        if run is None or run.kind != "finetune":
+            self.app.say(_("No fine-tune is shown."))
+            return
+        self.app.action_go("train")
+        from tui.screens.train import TrainScreen
+
+        def take() -> None:
+            if isinstance(self.app.screen, TrainScreen):
+                self.app.screen.take_settings(run)
+
+        self.app.call_later(take)
 
     # Painting
 
-    @property
-    def _current(self) -> RunRecord | None:
-        run: RunRecord | None = self.query_one("#runs-rows", RowList).current
-        return run
-
     def _follow(self) -> None:
-        run = self._current
+        run = self.shown_run
         if run is not None:
-            self.bridge.follow(self, run.id)
+            self.follow_run(run.id)
+
+    def _reorder(self) -> None:
+        if self.app.snapshot is not None:
+            self._show(self.app.snapshot)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        runs = run_history.ordered(snapshot.runs, self._order, self._marks)
+        self.query_one("#runs-rows", RowList).show(runs)
+
+    def _title(self) -> None:
+        words = _("Runs")
+        if self._order != run_history.ORDERS[0]:
+            words += f" ({run_history.order_word(self._order)})"
+        self.query_one("#runs-left").border_title = words
 
     def _line(self, run: RunRecord, width: int) -> Content:
-        state = status(run.state)
-        when = ago(run.ended or run.created, time.time())
-        if run.live and run.steps:
-            when = f"{100 * run.step // run.steps}%"
-        when = pad(fit(when, 11), 11, right=True)
-        room = max(6, width - 24)
-        return Content.assemble(
-            " ",
-            (f"{state.mark} {pad(state.word, 8)}", state.style),
-            " ",
-            pad(visible(run.name), room),
-            (when, "$dim"),
+        return run_history.run_line(
+            run, width, compared=run.id in self._compared, marks=self._marks.get(run.id)
         )
 
     def _empty(self) -> str:

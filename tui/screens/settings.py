@@ -8,8 +8,6 @@ from typing import Any
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
-from textual.widgets import Static
 
 from assistant.config import config_path
 from assistant.i18n import _, language
@@ -18,6 +16,7 @@ from tui.screens.page import Page, page_bindings
 from tui.theme import THEMES
 from tui.widgets.form import Field, Form, Option
 from tui.widgets.header import home_short
+from tui.widgets.prose import Passage, Prose
 
 LANGUAGE_NAMES = {"en": "English", "zh_TW": "繁體中文"}
 
@@ -34,6 +33,9 @@ class SettingsScreen(Page):
             "language": language(),
             "theme": self.app.theme,
             "player": self.app.settings.playback.player,
+            "autoplay": self.app.settings.interface.autoplay,
+            "bell": self.app.settings.notify.bell,
+            "desktop": self.app.settings.notify.desktop,
         }
         self._changed: set[str] = set()
 
@@ -42,7 +44,7 @@ class SettingsScreen(Page):
             with Vertical(id="settings-left", classes="box"):
                 yield Form(self._fields, self.values, id="settings-form")
             with Vertical(id="settings-right", classes="box"):
-                yield Static(id="settings-facts")
+                yield Prose(id="settings-facts")
 
     def fill(self) -> None:
         self.query_one("#settings-left").border_title = _("Settings")
@@ -57,20 +59,27 @@ class SettingsScreen(Page):
             (_("Library"), home_short(self.app.root) if self.app.root else ""),
             (_("Version"), version("musichelper")),
         ]
-        lines: list[Content] = []
+        lines: list[Passage] = []
         for name, value in facts:
-            lines += [Content.styled(name, "$dim"), Content(value), Content("")]
+            lines += [Passage(name, "$dim"), Passage(value), Passage("")]
         save = self.app.keys.name("settings.save")
         lines += [
-            Content.assemble(
-                (f"{save} ", "bold $footer-key-foreground"), _("writes your choices into the configuration.")
+            Passage(
+                _("writes your choices into the configuration."),
+                lead=f"{save} ",
+                lead_style="bold $footer-key-foreground",
             ),
-            Content.styled(
+            Passage(
                 _("All other settings, and keys, are in that file; the program's config.toml explains each."),
                 "$dim",
             ),
         ]
-        self.query_one("#settings-facts", Static).update(Content("\n").join(lines))
+        self.query_one("#settings-facts", Prose).show(*lines)
+
+    def arrive(self) -> None:
+        self.values["autoplay"] = self.app.settings.interface.autoplay
+        if self.filled:
+            self.query_one(Form).refresh()
 
     @on(Form.Changed)
     def _form_changed(self, event: Form.Changed) -> None:
@@ -84,18 +93,30 @@ class SettingsScreen(Page):
             self.app.theme = value
         elif event.name == "player":
             self.bridge.listening.change(value)
+        elif event.name == "autoplay":
+            self.app.change_interface(autoplay=value)
+        else:
+            self.app.change_notices(**{event.name: value})
 
     @on(PlayerReady)
     def _player_ready(self, event: PlayerReady) -> None:
         self.app.say(event.sentence, seconds=6)
 
     def action_save(self) -> None:
-        keys = {"language": "interface.language", "theme": "interface.theme", "player": "playback.player"}
+        keys = {
+            "language": "interface.language",
+            "theme": "interface.theme",
+            "player": "playback.player",
+            "autoplay": "interface.autoplay",
+            "bell": "notify.bell",
+            "desktop": "notify.desktop",
+        }
         self.bridge.save_settings(
             self.app, {keys[name]: self.values[name] for name in self.values if name in self._changed}
         )
 
     def _fields(self) -> list[Field]:
+        on_off = [Option(False, _("off")), Option(True, _("on"))]
         themes = [name for name in THEMES if name in self.app.available_themes]
         return [
             Field(
@@ -116,4 +137,7 @@ class SettingsScreen(Page):
                     Option("none", _("none")),
                 ],
             ),
+            Field("autoplay", _("Autoplay when labelling"), "choice", options=on_off),
+            Field("bell", _("Bell when a run ends"), "choice", options=on_off),
+            Field("desktop", _("Notification when a run ends"), "choice", options=on_off),
         ]

@@ -1,35 +1,41 @@
-"""Training: a form to start a run, and the run that goes on."""
+"""Training: a form to start a run, what it would take, and the run that goes on."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from assistant.i18n import _
 from tui import training_form
-from tui.messages import ModelsRead, RunFollowed
-from tui.screens.page import Page, page_bindings
-from tui.screens.runs import ask_run
+from tui.messages import Failed, ModelsRead, RunFollowed
+from tui.screens.page import page_bindings
+from tui.screens.run_keys import RunPage
+from tui.studio_messages import LookedAhead, LookingAhead
+from tui.text import visible
 from tui.widgets.form import Field, Form
 from tui.widgets.keybar import KeyBar
-from tui.widgets.run_panel import RunPanel
+from tui.widgets.rows import RowList
+from tui.widgets.run_panel import RunPanel, phase_words
 
 if TYPE_CHECKING:
     from assistant.musicgen.models import ModelInfo
+    from assistant.runs.record import RunRecord
     from tui.following import RunView
     from tui.snapshot import Snapshot
 
 
-FORM_ACTIONS = frozenset({"train.start", "train.preset"})
-RUN_ACTIONS = frozenset({"train.hold", "train.save", "train.stop"})
+FORM_ACTIONS = frozenset({"train.start", "train.preset", "train.ahead"})
+RUN_ACTIONS = frozenset(
+    {"train.hold", "train.save", "train.stop", "train.generate", "train.reuse", "train.look_1"}
+)
 
 
-class TrainScreen(Page):
+class TrainScreen(RunPage):
     """The form, or the newest run."""
 
     SCOPE = "train"
@@ -37,18 +43,21 @@ class TrainScreen(Page):
 
     def __init__(self) -> None:
         super().__init__()
-        self.values = training_form.start_values(self.app.settings.musicgen)
+        self.values = training_form.start_values(self.app.settings)
         self._models: list[ModelInfo] = []
         self._run: str | None = None
         self._view: RunView | None = None
         self._arrived = False
         self._shows_run = False
+        self._ahead: LookedAhead | None = None
+        self._looking: LookingAhead | None = None
 
     def body(self) -> ComposeResult:
         with Horizontal(id="train-form-pane"):
             with Vertical(id="train-form-box", classes="box"):
                 yield Form(self._fields, self.values, id="train-form")
-            with Vertical(id="train-notes-box", classes="box"):
+                yield Static(id="train-help")
+            with VerticalScroll(id="train-notes-box", classes="box", can_focus=False):
                 yield Static(id="train-notes")
         with Vertical(id="train-run-pane", classes="box"):
             yield RunPanel()
@@ -58,6 +67,7 @@ class TrainScreen(Page):
         self.query_one("#train-notes-box").border_title = _("What that means")
         self._show_pane(self._shows_run)
         self._notes()
+        self._help()
         if self._view is not None:
             self._paint_run()
 
@@ -73,11 +83,16 @@ class TrainScreen(Page):
 
     def poll(self) -> None:
         if self._shows_run and self._run is not None and (self._view is None or self._view.run.live):
-            self.bridge.follow(self, self._run)
+            self.follow_run(self._run)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        self.query_one(Form).reload()
+        self.query_one("#train-form", Form).reload()
         self._notes()
+
+    @property
+    def shown_run(self) -> RunRecord | None:
+        """The run in sight."""
+        return self._view.run if self._view and self._shows_run else None
 
     # Keys
 
@@ -88,11 +103,18 @@ class TrainScreen(Page):
             return
         self.bridge.start_finetune(self.app, training_form.spec_values(self.values))
 
+    def action_ahead(self) -> None:
+        self._show_pane(False)
+        if self._looking is None:
+            self._looking = LookingAhead("")
+            self.bridge.studio.look_ahead(self, training_form.spec_values(self.values))
+            self._notes()
+
     def action_preset(self) -> None:
         presets = training_form.PRESETS
         place = presets.index(self.values["preset"])
         self._show_pane(False)
-        self.query_one(Form).put("preset", presets[(place + 1) % len(presets)])
+        self.query_one("#train-form", Form).put("preset", presets[(place + 1) % len(presets)])
 
     def action_classifier(self) -> None:
         self.bridge.start_classifier(self.app)
@@ -110,34 +132,66 @@ class TrainScreen(Page):
         else:
             self._follow(run)
 
-    def action_hold(self) -> None:
-        ask_run(self, self._view.run if self._view and self._shows_run else None, "hold")
+    def action_reuse(self) -> None:
+        run = self.shown_run
+        if run is None or run.kind != "finetune":
+            self.app.say(_("No fine-tune is shown."))
+            return
+        self.take_settings(run)
 
-    def action_save(self) -> None:
-        ask_run(self, self._view.run if self._view and self._shows_run else None, "save")
-
-    def action_stop(self) -> None:
-        ask_run(self, self._view.run if self._view and self._shows_run else None, "stop")
+    def take_settings(self, run: RunRecord) -> None:
+        """Put the settings of a run into the form, for a new one."""
+        values, word = training_form.values_of_run(run)
+        self.values.update(values)
+        self._show_pane(False)
+        self.query_one("#train-form", Form).reload()
+        self._notes()
+        self.app.say(visible(word), seconds=5)
 
     # Answers
 
     @on(ModelsRead)
     def _models_read(self, event: ModelsRead) -> None:
         self._models = event.models
-        self.query_one(Form).reload()
+        self.query_one("#train-form", Form).reload()
 
     @on(RunFollowed)
     def _followed(self, event: RunFollowed) -> None:
-        if event.view.run.id == self._run:
-            self._view = event.view
-            self._paint_run()
+        if event.view.run.id != self._run:
+            return
+        before, self._view = self._view, event.view
+        if before is not None and len(event.view.samples) > len(before.samples):
+            key = self.app.keys.name("train.look_3")
+            self.app.say(_("New samples; {key} shows them.").format(key=key))
+        self._paint_run()
 
     @on(Form.Changed)
     def _changed(self, event: Form.Changed) -> None:
         if event.name == "preset":
-            self.values |= training_form.preset_values(self.values["preset"], self.app.settings.musicgen)
+            training_form.change_preset(self.values, self.app.settings)
             event.form.reload()
         self._notes()
+
+    @on(RowList.Moved)
+    def _moved(self) -> None:
+        self._help()
+
+    @on(LookingAhead)
+    def _looking_ahead(self, event: LookingAhead) -> None:
+        self._looking = event
+        self._notes()
+
+    @on(LookedAhead)
+    def _looked_ahead(self, event: LookedAhead) -> None:
+        self._looking, self._ahead = None, event
+        self._notes()
+
+    @on(Failed)
+    def _failed(self, event: Failed) -> None:
+        """The app shows it."""
+        if event.group == "ahead":
+            self._looking = None
+            self._notes()
 
     # Painting
 
@@ -146,7 +200,7 @@ class TrainScreen(Page):
             self._run, self._view = run, None
             self.query_one(RunPanel).show(None, _("Reading…"))
         self._show_pane(True)
-        self.bridge.follow(self, run)
+        self.follow_run(run)
 
     def _show_pane(self, run: bool) -> None:
         self._shows_run = run
@@ -157,7 +211,7 @@ class TrainScreen(Page):
         if run:
             self.set_focus(None)
         else:
-            self.set_focus(self.query_one(Form))
+            self.set_focus(self.query_one("#train-form", Form))
 
     def _paint_run(self) -> None:
         view = self._view
@@ -165,20 +219,58 @@ class TrainScreen(Page):
             self.query_one("#train-run-pane").border_title = _("Run")
             self.query_one(RunPanel).show(view)
 
+    def _help(self) -> None:
+        field = self.query_one("#train-form", Form).current
+        words = field.help if field is not None else ""
+        self.query_one("#train-help", Static).update(Content.styled(words, "$dim"), layout=False)
+
     def _notes(self) -> None:
-        lines = [
-            Content.styled(sentence, style)
-            for style, sentence in training_form.estimate(self.values, self.app.snapshot)
-        ]
+        lines = []
+        if self._ahead is None:  # which knows better
+            lines = [
+                Content.styled(sentence, style)
+                for style, sentence in training_form.estimate(self.values, self.app.snapshot)
+            ]
         model = next((one for one in self._models if one.name == self.values["model"]), None)
         if model is not None:
-            lines += [Content(""), Content(model.detail), Content.styled(model.licence, "$dim")]
+            lines += [Content(visible(model.detail)), Content.styled(visible(model.licence), "$dim")]
+        lines = (
+            [*self._preflight(), Content(""), *lines]
+            if self._ahead
+            else [*lines, Content(""), *self._preflight()]
+        )
+        lines.append(Content(""))
         start = _("starts it; it goes on when you leave.")
-        lines += [
-            Content(""),
-            Content.assemble((self.app.keys.name("train.start") + " ", "bold $footer-key-foreground"), start),
-        ]
+        lines.append(
+            Content.assemble((self.app.keys.name("train.start") + " ", "bold $footer-key-foreground"), start)
+        )
         self.query_one("#train-notes", Static).update(Content("\n").join(lines))
+
+    def _preflight(self) -> list[Content]:
+        key = self.app.keys.name("train.ahead")
+        ask = Content.assemble(
+            (f"{key} ", "bold $footer-key-foreground"),
+            _("tries two steps: time, memory, disk, and what to look out for."),
+        )
+        if self._looking is not None:
+            word, share = self._looking.what, ""
+            if self._looking.total:
+                share = f" {self._looking.done}/{self._looking.total}"
+            words = phase_words(word) if word and word != "steps" else _("Two steps are tried…")
+            return [Content.styled(words + share, "$text-accent")]
+        if self._ahead is None:
+            return [ask]
+        lines = [
+            Content.styled(visible(sentence), style)
+            for style, sentence in training_form.preflight_lines(self._ahead.found)
+        ]
+        if _compared(self._ahead.values) != _compared(training_form.spec_values(self.values)):
+            return [Content.styled(_("The form has changed since:"), "$text-warning"), *lines, ask]
+        return lines
 
     def _fields(self) -> list[Field]:
         return training_form.fields(self.app.snapshot, self._models)
+
+
+def _compared(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in ("name", "preset")}

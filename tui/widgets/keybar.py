@@ -49,7 +49,9 @@ class KeyBar(Widget):
             for item in actions_of(scope)
             if item.footer and item.id not in hidden
         ]
-        if self.screen.focused is not None and self.screen.focused.has_class("form"):
+        if self.screen.focused is not None and self.screen.focused.has_class("caption"):
+            shown = [item for item in actions_of("caption") if item.footer]
+        elif self.screen.focused is not None and self.screen.focused.has_class("form"):
             shown = [item for item in actions_of("form") if item.footer] + shown
         always = [item for name in self._always for item in actions_of("app") if item.id == name]
 

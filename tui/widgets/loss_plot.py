@@ -1,25 +1,91 @@
-"""The loss of a run as a curve: every step, smoothed, and on held-out tracks."""
+"""Losses as curves: over steps or training time, linear or logarithmic, whole or a part."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.containers import Container
 
 from assistant.i18n import _
+from tui.text import clock
 
 if TYPE_CHECKING:
-    from textual_plot import PlotWidget
+    from textual_plot import AxisFormatter, PlotWidget
 
-    from tui.following import Points
+    from tui.following import Points, RunView
 
-FALLBACK_COLOURS = {"raw": "bright_black", "smooth": "yellow", "validation": "green"}
-
+COLOURS = {
+    "raw": "border", "smooth": "accent", "validation": "success", "second": "primary", "fourth": "error",
+}  # fmt: skip
+"""What a curve is drawn in: names of the theme's variables."""
+FALLBACK_COLOURS = {
+    "raw": "bright_black", "smooth": "yellow", "validation": "green", "second": "blue", "fourth": "red",
+}  # fmt: skip
+SEVERAL = ("smooth", "second", "validation", "fourth")
+"""The colours of curves of equal rank, in their order."""
 
 LEAST_RANGE = 0.2
 """Of the losses that are shown; less would blow up noise."""
+DEEPEST_ZOOM = 8
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve: a label, points of step, loss and seconds, a name of `COLOURS`, dots or a line."""
+
+    label: str
+    points: Points
+    colour: str
+    dots: bool = False
+
+
+@dataclass(frozen=True)
+class Lens:
+    """How curves are looked at."""
+
+    time: bool = False
+    """Over seconds of training instead of steps."""
+    log: bool = False
+    zoom: int = 0
+    """How often the shown part was halved."""
+    back: int = 0
+    """How many half windows before the newest part."""
+
+    def zoomed(self, direction: int) -> Lens:
+        """One step nearer (1) or farther (-1)."""
+        return replace(self, zoom=max(0, min(DEEPEST_ZOOM, self.zoom + direction)), back=0)
+
+    def moved(self, direction: int) -> Lens:
+        """One step towards the newest (1) or the oldest (-1) part."""
+        most = 2 * (2**self.zoom - 1)
+        return replace(self, back=max(0, min(most, self.back - direction)))
+
+    def window(self, last: float) -> tuple[float, float]:
+        """What is shown of 0 to `last`."""
+        width = last / 2**self.zoom
+        end = last - self.back * width / 2
+        return max(0.0, end - width), end
+
+
+def run_series(view: RunView) -> list[Series]:
+    """The curves of one run."""
+    return [
+        Series(_("each step"), view.raw, "raw"),
+        Series(_("smoothed"), view.smooth, "smooth"),
+        Series(_("held out"), view.validation, "validation", dots=True),
+    ]
+
+
+def codebook_series(view: RunView) -> list[Series]:
+    """The curves of the codebooks of one run."""
+    return [
+        Series(_("codebook {number}").format(number=number + 1), points, SEVERAL[number % len(SEVERAL)])
+        for number, points in enumerate(view.codebooks)
+    ]
 
 
 def thin(points: Sequence[tuple[float, float]], most: int) -> list[tuple[float, float]]:
@@ -31,6 +97,16 @@ def thin(points: Sequence[tuple[float, float]], most: int) -> list[tuple[float, 
         part = points[place * len(points) // most : (place + 1) * len(points) // most]
         thinned.append((sum(x for x, _y in part) / len(part), sum(y for _x, y in part) / len(part)))
     return thinned
+
+
+def seen(points: Points, lens: Lens, window: tuple[float, float]) -> list[tuple[float, float]]:
+    """The points inside a window, as they are drawn."""
+    place = 2 if lens.time else 0
+    return [
+        (point[place], math.log10(max(point[1], 1e-9)) if lens.log else point[1])
+        for point in points
+        if window[0] <= point[place] <= window[1]
+    ]
 
 
 class LossPlot(Container):
@@ -48,19 +124,22 @@ class LossPlot(Container):
     def __init__(self) -> None:
         super().__init__()
         self._plot: PlotWidget | None = None
-        self._shown: tuple[int, float] | None = None
-        self._curves: tuple[Points, Points, Points, int | None] = ([], [], [], None)
+        self._shown: object = None
+        self._series: list[Series] = []
+        self._steps: int | None = None
+        self._lens = Lens()
 
-    def show(self, raw: Points, smooth: Points, validation: Points, steps: int | None = None) -> None:
+    def show(self, series: Sequence[Series], steps: int | None = None, lens: Lens = Lens()) -> None:
         """Show these curves on the way to `steps`; nothing is drawn where nothing has changed."""
-        if not raw and not validation:
+        series = [one for one in series if one.points]
+        if not series:
             self._clear()
             return
-        state = (len(validation), raw[-1][0] if raw else 0.0)
+        state = [(one.label, len(one.points), one.points[-1]) for one in series], steps, lens
         if state == self._shown:
             return
         self._shown = state
-        self._curves = (raw, smooth, validation, steps)
+        self._series, self._steps, self._lens = list(series), steps, lens
         if self._plot is None:
             self._plot = _new_plot()
             self.mount(self._plot)
@@ -80,33 +159,43 @@ class LossPlot(Container):
     def _draw(self) -> None:
         from textual_plot import HiResMode
 
-        plot = self._plot
+        plot, lens = self._plot, self._lens
         if plot is None or not plot.is_mounted:
             return
-        raw, smooth, validation, steps = self._curves
+        place = 2 if lens.time else 0
+        last = max(one.points[-1][place] for one in self._series)
+        if not lens.time and not lens.zoom:
+            last = max(last, self._steps or 0)
+        window = lens.window(last or 1.0)
         colours = self._colours()
         plot.clear()
-        most = max(20, 2 * self.size.width)
-        label = _("each step")
-        if len(raw) > 1:
-            x, y = zip(*thin(raw, most), strict=True)
-            plot.plot(x, y, line_style=colours["raw"], hires_mode=HiResMode.BRAILLE, label=label)
-            x, y = zip(*thin(smooth, most), strict=True)
-            plot.plot(x, y, line_style=colours["smooth"], hires_mode=HiResMode.BRAILLE, label=_("smoothed"))
-        elif raw:
-            plot.scatter([raw[0][0]], [raw[0][1]], marker="·", marker_style=colours["raw"], label=label)
-        if validation:
-            x, y = zip(*thin(validation, most), strict=True)
-            plot.scatter(x, y, marker="◆", marker_style=colours["validation"], label=_("held out"))
-        losses = [y for points in (raw, validation) for _x, y in points]
-        if max(losses) - min(losses) < LEAST_RANGE:
+        most, losses = max(20, 2 * self.size.width), []
+        for one in self._series:
+            points = thin(seen(one.points, lens, window), most)
+            if not points:
+                continue
+            losses += [loss for _x, loss in points]
+            x, y = zip(*points, strict=True)
+            if one.dots:
+                plot.scatter(x, y, marker="◆", marker_style=colours[one.colour], label=one.label)
+            elif len(points) > 1:
+                plot.plot(x, y, line_style=colours[one.colour], hires_mode=HiResMode.BRAILLE, label=one.label)
+            else:
+                plot.scatter(x, y, marker="·", marker_style=colours[one.colour], label=one.label)
+        self._limit(plot, losses, window)
+        plot.set_x_formatter(_formatter(clock if lens.time else None))
+        plot.set_y_formatter(_formatter((lambda value: f"{10**value:.3g}") if lens.log else None))
+        plot.show_legend()
+
+    def _limit(self, plot: PlotWidget, losses: list[float], window: tuple[float, float]) -> None:
+        least = LEAST_RANGE / 10 if self._lens.log else LEAST_RANGE
+        if losses and max(losses) - min(losses) < least:
             middle = (max(losses) + min(losses)) / 2
-            plot.set_ylimits(middle - LEAST_RANGE / 2, middle + LEAST_RANGE / 2)
+            plot.set_ylimits(middle - least / 2, middle + least / 2)
         else:
             plot.set_ylimits(None, None)
-        last = max((points[-1][0] for points in (raw, validation) if points), default=1.0)
-        plot.set_xlimits(0, max(last, steps or 0) * 1.02)
-        plot.show_legend()
+        margin = 0.02 * (window[1] - window[0])
+        plot.set_xlimits(window[0], window[1] + margin)
 
     def _colours(self) -> dict[str, str]:
         """The theme's colours, as far as they are colours a plot understands."""
@@ -114,7 +203,7 @@ class LossPlot(Container):
 
         variables = self.app.theme_variables
         found = dict(FALLBACK_COLOURS)
-        for name, variable in (("raw", "border"), ("smooth", "accent"), ("validation", "success")):
+        for name, variable in COLOURS.items():
             try:
                 Color.parse(variables.get(variable, ""))
             except ColorParseError:
@@ -136,3 +225,18 @@ def _new_plot() -> PlotWidget:
         margin_bottom = reactive(1)
 
     return QuietPlot(allow_pan_and_zoom=False)
+
+
+def _formatter(write: Callable[[float], str] | None) -> AxisFormatter:
+    """Ticks at round places, written by a function; None writes plain numbers."""
+    from textual_plot import NumericAxisFormatter
+
+    class Written(NumericAxisFormatter):
+        """Numbers in other words."""
+
+        def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
+            if write is None:
+                return list(super().get_labels_for_ticks(ticks))
+            return [write(tick) for tick in ticks]
+
+    return Written()

@@ -85,9 +85,10 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         marked = None if self.current is None else self._key(self.current)
         place = self.cursor
         self._rows = rows
-        keys = [self._key(row) for row in rows]
-        if marked in keys:
-            place = keys.index(marked)
+        # In a list of any length it is mostly where it was.
+        if marked is not None and not (place < len(rows) and self._key(rows[place]) == marked):
+            found = (index for index, row in enumerate(rows) if self._key(row) == marked)
+            place = next(found, place)
         self.virtual_size = Size(self.size.width, len(rows))
         self.set_reactive(RowList.cursor, max(0, min(place, len(rows) - 1)))
         self._keep_in_sight()

@@ -1,4 +1,4 @@
-"""One run: how far it is, its curve, and what it said last."""
+"""One run: how far it is, its curves, samples, machine and log, and what needs attention."""
 
 from __future__ import annotations
 
@@ -10,13 +10,23 @@ from textual.content import Content
 
 from assistant.i18n import _
 from tui.following import RunView
-from tui.text import bar, clock, fit, size, visible
+from tui.text import bar, clock, fit, visible
 from tui.vocabulary import status
 from tui.widgets.drawn import Drawn
-from tui.widgets.loss_plot import LossPlot
+from tui.widgets.loss_plot import Lens, LossPlot, codebook_series, run_series
+from tui.widgets.machine import machine_lines, machine_words
+from tui.widgets.sample_list import SampleList
 
 BAR_CELLS = 30
 NOTES_SHOWN = 2
+LOG_LINES = 200
+LOOKS = ("loss", "codebooks", "samples", "machine", "log")
+"""What can be looked at of a run; a digit each."""
+ALERT_STYLES = {
+    "error": ("×", "$text-error"),
+    "warning": ("!", "$text-warning"),
+    "hint": ("·", "$text-accent"),
+}
 
 
 class RunPanel(Vertical):
@@ -25,20 +35,51 @@ class RunPanel(Vertical):
     DEFAULT_CSS = """
     RunPanel { height: 1fr; }
     RunPanel #run-head { height: 4; }
-    RunPanel #run-notes { height: auto; max-height: 4; }
+    RunPanel #run-looks { height: 1; }
+    RunPanel #run-text { height: 1fr; }
+    RunPanel #run-notes { height: auto; max-height: 8; }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._view: RunView | None = None
         self._empty = ""
+        self.look = "loss"
+        self.lens = Lens()
 
     def compose(self) -> ComposeResult:
         yield Drawn(self._draw_head, id="run-head")
+        yield Drawn(self._draw_looks, id="run-looks")
         yield LossPlot()
+        yield SampleList()
+        yield Drawn(self._draw_text, id="run-text")
         yield Drawn(self._draw_notes, id="run-notes")
 
     def on_mount(self) -> None:
+        self.show(self._view, self._empty)
+
+    @property
+    def view(self) -> RunView | None:
+        """The run that is shown."""
+        return self._view
+
+    @property
+    def wants_log(self) -> bool:
+        """Whether the log is looked at."""
+        return self.look == "log"
+
+    def look_at(self, look: str) -> None:
+        """Show another side of the run."""
+        self.look = look
+        self.show(self._view, self._empty)
+        if look == "samples" and self._view is not None:
+            self.query_one(SampleList).focus()
+        elif isinstance(self.screen.focused, SampleList):
+            self.screen.set_focus(None)
+
+    def look_through(self, lens: Lens) -> None:
+        """Show the curves otherwise."""
+        self.lens = lens
         self.show(self._view, self._empty)
 
     def show(self, view: RunView | None, empty: str = "") -> None:
@@ -47,17 +88,72 @@ class RunPanel(Vertical):
         if not self.is_mounted:
             return
         self.query_one("#run-head").refresh()
+        self.query_one("#run-looks").refresh()
         self.query_one("#run-notes").refresh(layout=True)
-        plot = self.query_one(LossPlot)
+        plot, samples, text = (
+            self.query_one(LossPlot),
+            self.query_one(SampleList),
+            self.query_one("#run-text"),
+        )
+        plot.display = self.look in ("loss", "codebooks")
+        samples.display = self.look == "samples"
+        text.display = self.look in ("machine", "log")
         if view is None:
-            plot.show([], [], [])
+            plot.show([])
+            samples.show([])
+            return
+        if self.look == "loss":
+            plot.show(run_series(view), view.run.steps, self.lens)
+        elif self.look == "codebooks":
+            plot.show(codebook_series(view), view.run.steps, self.lens)
+        elif self.look == "samples":
+            samples.show(list(reversed(view.samples)))
         else:
-            plot.show(view.raw, view.smooth, view.validation, view.run.steps)
+            text.refresh()
 
     def _draw_head(self, width: int) -> Content:
         if self._view is None:
             return Content.styled(self._empty, "$dim")
         return Content("\n").join(self._head(self._view, width))
+
+    def _draw_looks(self, width: int) -> Content:
+        if self._view is None:
+            return Content("")
+        words = {
+            "loss": _("Loss"),
+            "codebooks": _("Codebooks"),
+            "samples": _("Samples"),
+            "machine": _("Machine"),
+            "log": _("Log"),
+        }
+        parts = []
+        for number, look in enumerate(LOOKS, 1):
+            label = words[look] + (f" {len(self._view.samples)}" if look == "samples" else "")
+            shown = "bold $accent" if look == self.look else "$dim"
+            parts.append(Content.assemble((f"{number} ", "$footer-key-foreground"), (label, shown)))
+        line = Content("  ").join(parts)
+        how = [
+            word
+            for word, on in (
+                (_("over time"), self.lens.time),
+                (_("log"), self.lens.log),
+                (f"{2**self.lens.zoom}×", self.lens.zoom),
+            )
+            if on
+        ]
+        if how and self.look in ("loss", "codebooks"):
+            line += Content.styled("   " + ", ".join(how), "$dim")
+        return line.truncate(width) if line.cell_length > width else line
+
+    def _draw_text(self, width: int) -> Content:
+        view = self._view
+        if view is None:
+            return Content("")
+        height = max(1, self.query_one("#run-text").size.height)
+        if self.look == "machine":
+            return Content("\n").join(machine_lines(view, width, height))
+        lines = [Content.styled(fit(visible(line), width), "$dim") for line in view.log[-height:]]
+        return Content("\n").join(lines) if lines else Content.styled(_("The log is empty."), "$dim")
 
     def _draw_notes(self, width: int) -> Content:
         return Content("\n").join(self._notes(self._view, width)) if self._view else Content("")
@@ -89,14 +185,19 @@ class RunPanel(Vertical):
                 second += Content("  " + _("{time} left").format(time=clock(view.seconds_left)))
             elif run.ended and run.started:
                 second += Content("  " + _("took {time}").format(time=clock(run.ended - run.started)))
-        return [first, second, Content("  ").join(_numbers(view)), _machine(view, width)]
+        return [first, second, Content("  ").join(_numbers(view)), machine_words(view, width)]
 
     def _notes(self, view: RunView, width: int) -> list[Content]:
         run = view.run
         lines = []
-        if run.error:
-            lines.append(Content.styled(fit(visible(run.error.get("title", "")), width), "$text-error"))
-            lines.append(Content.styled(fit(visible(run.error.get("hint", "")), width), "$dim"))
+        for alert in view.alerts[:2]:
+            mark, style = ALERT_STYLES[alert.kind]
+            lines.append(Content.styled(fit(f"{mark} {visible(alert.title)}", width), style))
+            if alert.what_to_do:
+                lines.append(Content.styled(fit(f"  {visible(alert.what_to_do)}", width), "$dim"))
+        if len(view.alerts) > 2:
+            more = _("{count} more; the details of the run have all.").format(count=len(view.alerts) - 2)
+            lines.append(Content.styled(fit(f"  {more}", width), "$dim"))
         if run.model and run.state in ("done", "stopped"):
             lines.append(
                 Content.assemble((_("Made: {model}").format(model=visible(run.model)), "$text-success"))
@@ -125,18 +226,6 @@ def _numbers(view: RunView) -> list[Content]:
     if view.learning_rate is not None:
         numbers.append(Content(_("learning rate {rate:.1e}").format(rate=view.learning_rate)))
     return numbers
-
-
-def _machine(view: RunView, width: int) -> Content:
-    parts = []
-    if view.memory_bytes:
-        parts.append(_("memory {size}").format(size=size(view.memory_bytes)))
-    for gpu in view.gpus:
-        if view.run.device == f"cuda:{gpu.index}":
-            use = "" if gpu.utilisation is None else f" {gpu.utilisation}%"
-            heat = "" if gpu.temperature is None else f" {gpu.temperature}°C"
-            parts.append(f"{gpu.name}{use} {size(gpu.memory_used)}/{size(gpu.memory_total)}{heat}")
-    return Content.styled(fit("  ".join(parts), width), "$dim")
 
 
 def phase_words(word: str) -> str:

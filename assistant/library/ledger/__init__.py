@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import time
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from assistant.library.ledger.clips import Clips
 from assistant.library.ledger.decisions import Decisions
 from assistant.library.ledger.rows import (
     STRANGE,
@@ -15,41 +12,29 @@ from assistant.library.ledger.rows import (
     ClipRow,
     Decision,
     KnownFile,
+    Opinion,
     Proposal,
     Track,
 )
 from assistant.library.ledger.tracks import Tracks
 
-__all__ = ["STRANGE", "TRACK_STATES", "ClipRow", "Decision", "KnownFile", "Ledger", "Proposal", "Track"]
+__all__ = [
+    "STRANGE",
+    "TRACK_STATES",
+    "ClipRow",
+    "Decision",
+    "KnownFile",
+    "Ledger",
+    "Opinion",
+    "Proposal",
+    "Track",
+]
 
 
-class Ledger(Tracks, Decisions):
+class Ledger(Tracks, Decisions, Clips):
     """Everything that is remembered of a library."""
 
-    def add_clip(self, path: Path, recipe: dict[str, Any], duration: float) -> None:
-        """Write down a generated clip."""
-        self._database.execute(
-            "INSERT OR REPLACE INTO clips (path, recipe, duration, made) VALUES (?, ?, ?, ?)",
-            (os.fsencode(path), json.dumps(recipe), duration, time.time()),
-        )
-
-    def clips(self, *, limit: int | None = None) -> list[ClipRow]:
-        """The clips, newest first."""
-        rows = self._database.execute(
-            "SELECT * FROM clips ORDER BY id DESC LIMIT ?", (-1 if limit is None else limit,)
-        )
-        return [
-            ClipRow(
-                row["id"],
-                Path(os.fsdecode(row["path"])),
-                json.loads(row["recipe"]),
-                row["duration"],
-                row["made"],
-            )
-            for row in rows
-        ]
-
     def count(self, table: Literal["tracks", "proposals", "decisions", "clips"]) -> int:
-        """The number of rows of a table; of decisions, those in force."""
-        where = "WHERE state = 'done'" if table == "decisions" else ""
+        """The number of rows of a table; of decisions those in force, of clips those not rejected."""
+        where = {"decisions": "WHERE state = 'done'", "clips": "WHERE trash IS NULL"}.get(table, "")
         return int(self._database.execute(f"SELECT count(*) FROM {table} {where}").fetchone()[0])

@@ -10,7 +10,7 @@ from pathlib import Path
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class Database:

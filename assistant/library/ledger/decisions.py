@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,7 @@ from assistant.library.ledger.rows import (
     Proposal,
     Track,
     decision_of_row,
+    genre_to_column,
     moves_as_json,
     proposal_of_row,
 )
@@ -33,7 +35,7 @@ class Decisions(Database):
                     (
                         p.track,
                         p.version,
-                        p.genre,
+                        genre_to_column(p.genre),
                         p.probability,
                         json.dumps(p.top),
                         p.made,
@@ -78,11 +80,11 @@ class Decisions(Database):
                 track.id,
                 track.content,
                 action,
-                genre_from,
-                genre_to,
+                _as_text(genre_from),
+                _as_text(genre_to),
                 moves_as_json(moves),
                 decider,
-                proposal.genre if proposal else None,
+                _as_text(proposal.genre) if proposal else None,
                 proposal.probability if proposal else None,
                 self.next_step() if step is None else step,
                 time.time(),
@@ -145,6 +147,22 @@ class Decisions(Database):
         ).fetchone()
         return int(row[0]), int(row[1])
 
+    def waiting_counts(self, unlabelled: str) -> tuple[int, int]:
+        """Ready tracks without a genre that are neither flagged nor rejected, and how many have a proposal.
+
+        Those are the tracks right in the root and below the folder `unlabelled`.
+        """
+        folder = os.fsencode(unlabelled) + b"/"
+        row = self._database.execute(
+            "SELECT count(*), count(proposals.track) FROM tracks LEFT JOIN proposals "
+            "ON proposals.track = tracks.id WHERE tracks.state = 'ready' "
+            "AND (path >= :first AND path < :after OR instr(path, x'2f') = 0) AND tracks.id NOT IN ("
+            "SELECT track FROM decisions WHERE action IN ('flag', 'reject') AND id IN ("
+            "SELECT max(id) FROM decisions WHERE state = 'done' AND action != 'rename' GROUP BY track))",
+            {"first": folder, "after": folder[:-1] + b"0"},  # "0" follows "/" in ASCII
+        ).fetchone()
+        return int(row[0]), int(row[1])
+
     def labelled_since(self, moment: float) -> int:
         """The number of labels in force that the person gave after a Unix time."""
         return int(
@@ -172,3 +190,8 @@ class Decisions(Database):
             (*states, step, step, -1 if limit is None else limit),
         )
         return [decision_of_row(row) for row in rows]
+
+
+def _as_text(genre: str | None) -> str | None:
+    r"""A genre folder's name as SQLite takes it: bytes that are no UTF-8 become `\xNN`."""
+    return None if genre is None else os.fsencode(genre).decode("utf-8", "backslashreplace")

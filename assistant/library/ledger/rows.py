@@ -112,6 +112,24 @@ class ClipRow:
     recipe: dict[str, Any]
     duration: float
     made: float
+    rating: int = 0
+    """1 to 5; 0 is none."""
+    favourite: bool = False
+    note: str = ""
+    trash: Path | None = None
+    """Where the file of a rejected clip lies."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """A change of what the person thinks of a clip."""
+
+    id: int
+    clip: int
+    what: str
+    """rating, favourite, note or rejected."""
+    before: Any
+    after: Any
 
 
 def path_of_bytes(value: bytes | None) -> Path | None:
@@ -127,9 +145,15 @@ def track_of_row(row: sqlite3.Row) -> Track:
     return Track(**values)
 
 
+def genre_to_column(genre: str) -> str | bytes:
+    """A genre as SQLite takes it: the name of a folder that is no UTF-8 becomes its bytes."""
+    return genre if genre.isprintable() else os.fsencode(genre)
+
+
 def proposal_of_row(row: sqlite3.Row) -> Proposal:
     """A row of `proposals`."""
     values = dict(row)
+    values["genre"] = os.fsdecode(values["genre"])
     values["top"] = [(genre, probability) for genre, probability in json.loads(values["top"])]
     return Proposal(**values)
 

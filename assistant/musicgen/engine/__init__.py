@@ -1,0 +1,1 @@
+"""The decoding engine: clips from audiocraft's weights, by a step that reads each weight once."""

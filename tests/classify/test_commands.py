@@ -1,0 +1,80 @@
+"""What a person meets at the command line: what is left out, stopping, and folders that change."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from assistant.cli import main
+from assistant.library.library import Library
+from tests.classify.labelled_sounds import RATE, SECONDS, TrainedHead, add, sound
+
+
+@pytest.fixture
+def own(trained_head: TrainedHead, tmp_path: Path) -> Library:
+    """A copy of the library with a trained head, its features cached."""
+    origin, _report, _events = trained_head
+    shutil.copytree(origin.root, tmp_path / "music")
+    return Library(tmp_path / "music", origin.settings)
+
+
+def trained(library: Library, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    words = ["--library", str(library.root), "classifier", "train", "--model", "musicnn", "--json"]
+    assert main(words) == 0
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def test_what_cannot_be_used_is_named(own: Library, capsys: pytest.CaptureFixture[str]) -> None:
+    add(own, "jazz/silent.wav", np.zeros(round(SECONDS * RATE), np.float32))
+    add(own, "metal/only.wav", sound("metal", 1))
+    (own.root / "pop/corrupt.mp3").write_bytes(b"ID3")
+    corrupt = own.ledger.add_track(Path("pop/corrupt.mp3"), "corrupt", 3, 1)
+    own.ledger.update_track(corrupt.id, state="failed", reason="The file is cut off.")
+    report = trained(own, capsys)
+    reasons = {row["path"]: row["reason"] for row in report["left_out"]}
+    assert "silent" in reasons["jazz/silent.wav"]
+    assert reasons["pop/corrupt.mp3"] == "The file is cut off."
+    assert report["genres_left_out"] == ["metal"]
+    assert main(["--library", str(own.root), "classifier", "evaluate"]) == 0
+    assert "metal is left out" in "".join(capsys.readouterr())
+
+
+def test_a_renamed_folder_is_a_renamed_genre(own: Library, capsys: pytest.CaptureFixture[str]) -> None:
+    (own.root / "pop").rename(own.root / "ballads")
+    for track in own.ledger.tracks(folder="pop"):
+        path = Path("ballads", track.path.name)
+        own.ledger.update_track(track.id, path=path, wav=path)
+    assert trained(own, capsys)["genres"] == ["ballads", "jazz", "rock"]
+    shutil.rmtree(own.root / "ballads")
+    for track in own.ledger.tracks(folder="ballads"):
+        own.ledger.update_track(track.id, state="missing")
+    assert trained(own, capsys)["genres"] == ["jazz", "rock"]
+
+
+def test_a_prediction_tells_how_the_segments_agree(own: Library, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--library", str(own.root), "classifier", "predict", str(own.root / "rock/1.wav")]) == 0
+    assert "2 of 2 segments agree; at 90% it is one of: rock" in capsys.readouterr().out
+
+
+def test_an_interrupt_leaves_the_last_good_model(own: Library) -> None:
+    folder = own.paths.classifier
+    before = {path.name for path in folder.iterdir()}
+    command = [sys.executable, "-m", "assistant.cli", "--library", str(own.root), "classifier", "train"]
+    with subprocess.Popen([*command, "--model", "musicnn"], stderr=subprocess.PIPE) as training:
+        limit = time.monotonic() + 120
+        while {path.name for path in folder.iterdir()} == before and training.poll() is None:
+            assert time.monotonic() < limit
+            time.sleep(0.01)
+        training.send_signal(signal.SIGINT)
+        assert training.wait(60) == 130
+    assert {path.name for path in folder.iterdir()} == before
