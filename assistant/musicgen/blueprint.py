@@ -1,4 +1,4 @@
-"""The built-in small model: its configuration in audiocraft's words, and audiocraft's file format."""
+"""A small model's configuration in audiocraft's words, and audiocraft's file format."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from assistant.files import whole_file
 
 CODEC_FILE = "compression_state_dict.bin"
 LM_FILE = "state_dict.bin"
+"""Both may also be a `.safetensors` file with the configuration as `.yaml` beside it, as `mini`'s are."""
 
 SAMPLE_RATE = 32_000
+FRAME_RATE = 50
 CODEBOOKS = 4
 BINS = 128
 """Codes in each codebook: as few as the sound of a codec of minutes allows, for a language model of
@@ -159,6 +161,22 @@ def save_package(path: Path, content: dict[str, Any]) -> None:
 
     with whole_file(path) as temporary:
         torch.save(content, temporary)
+
+
+def has_package(folder: Path, file: str) -> bool:
+    """Whether a folder has `LM_FILE` or `CODEC_FILE`, in either form."""
+    return (folder / file).is_file() or (folder / file).with_suffix(".safetensors").is_file()
+
+
+def read_safe_package(folder: Path, file: str) -> dict[str, Any] | None:
+    """The package that lies in `folder` as safetensors and YAML, in float32; None where it does not."""
+    weights = (folder / file).with_suffix(".safetensors")
+    if not weights.is_file():
+        return None
+    from safetensors.torch import load_file
+
+    state = {name: tensor.float() for name, tensor in load_file(weights).items()}
+    return package(state, weights.with_suffix(".yaml").read_text("utf-8"))
 
 
 def as_yaml(config: dict[str, Any]) -> str:

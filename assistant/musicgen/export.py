@@ -10,7 +10,7 @@ from typing import Any
 
 from assistant.files import disk_full_told, whole_folder, write_json, write_text
 from assistant.musicgen.adapter import save_adapter
-from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE, package, save_package
+from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE, package, read_safe_package, save_package
 from assistant.musicgen.card import README_FILE, model_card
 from assistant.musicgen.models import ADAPTER_FILE, CARD_FILE, read_card
 
@@ -70,7 +70,7 @@ def _write_folder(folder: Path, card: dict[str, Any], write: Callable[[Path], No
 def codec_package(source: Path | None, name: str) -> dict[str, Any] | Path:
     """What goes into the new folder as its codec: the base's file, or the reference that the hub has."""
     if source is not None:
-        return source / CODEC_FILE
+        return read_safe_package(source, CODEC_FILE) or source / CODEC_FILE
     from audiocraft.models import loaders
 
     found: dict[str, Any] = loaders.load_compression_model_ckpt(name)

@@ -10,6 +10,7 @@ from assistant.files import temporary_beside
 from assistant.i18n import _
 from assistant.library.library import LibraryPaths
 from assistant.musicgen import backend, loading
+from assistant.musicgen.blueprint import LM_FILE
 from assistant.musicgen.export import codec_package, write_model
 from assistant.musicgen.huggingface import write_huggingface
 from assistant.musicgen.models import is_adapter, model_folder, read_card, root_of
@@ -32,7 +33,7 @@ def export_model(name: str, paths: LibraryPaths, form: str, folder: Path) -> Non
                     _("It was trained whole; export it for audiocraft or transformers."),
                 )
             shutil.copytree(source, temporary)
-        elif source is not None and not is_adapter(source):
+        elif source is not None and (source / LM_FILE).is_file():
             shutil.copytree(source, temporary)
         else:
             _as_audiocraft(name, source, temporary)

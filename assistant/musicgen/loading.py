@@ -13,7 +13,7 @@ from assistant.i18n import _
 from assistant.library.library import LibraryPaths
 from assistant.musicgen import backend
 from assistant.musicgen.adapter import fold_adapter
-from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE
+from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE, read_safe_package
 from assistant.musicgen.melody import no_demucs_needed
 from assistant.musicgen.models import base_of, is_adapter, model_folder, root_of
 from assistant.musicgen.words import WordTokenizer
@@ -62,7 +62,7 @@ def load_lm(name: str, source: Path | None, device: torch.device, number: torch.
     from omegaconf import OmegaConf
 
     with _explained(name):
-        package = loaders.load_lm_model_ckpt(str(source or name))
+        package = _lm_package(name, source)
         config = OmegaConf.create(package["xp.cfg"])
         config.device = str(device)
         config.dtype = str(number).removeprefix("torch.")
@@ -104,10 +104,20 @@ def load_codec(name: str, source: Path | None, device: torch.device) -> Compress
     """The codec of a model."""
     name, source = root_of(name, source)
     backend.prepare()
-    from audiocraft.models import loaders
+    from audiocraft.models import builders, loaders
+    from omegaconf import OmegaConf
 
     with _explained(name):
-        codec: CompressionModel = loaders.load_compression_model(str(source or name), device=str(device))
+        package = None if source is None else read_safe_package(source, CODEC_FILE)
+        codec: CompressionModel
+        if package is None:
+            codec = loaders.load_compression_model(str(source or name), device=str(device))
+        else:
+            config = OmegaConf.create(package["xp.cfg"])
+            config.device = str(device)
+            codec = builders.get_compression_model(config)
+            codec.load_state_dict(package["best_state"])
+            codec.eval()
     return codec
 
 
@@ -117,15 +127,23 @@ def codec_for_tokens(name: str, paths: LibraryPaths, device: torch.device) -> tu
     Two models with the same codec share one token cache.
     """
     backend.prepare()
-    from audiocraft.models import builders, loaders
+    from audiocraft.models import builders
     from omegaconf import OmegaConf
 
     name, source = root_of(name, model_folder(name, paths))
     codec = load_codec(name, source, device)
     with _explained(name):
-        config = OmegaConf.create(loaders.load_lm_model_ckpt(str(source or name))["xp.cfg"])
+        config = OmegaConf.create(_lm_package(name, source)["xp.cfg"])
     wrapped = builders.get_wrapped_compression_model(codec, config)
     return wrapped.eval(), codec_hash(wrapped)
+
+
+def _lm_package(name: str, source: Path | None) -> dict[str, Any]:
+    from audiocraft.models import loaders
+
+    found = None if source is None else read_safe_package(source, LM_FILE)
+    package: dict[str, Any] = found or loaders.load_lm_model_ckpt(str(source or name))
+    return package
 
 
 def codec_hash(codec: CompressionModel) -> str:

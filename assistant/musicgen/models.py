@@ -11,12 +11,14 @@ from assistant.errors import CallError, MusicHelperError
 from assistant.i18n import _
 from assistant.library.host import hub_cache
 from assistant.library.library import Library, LibraryPaths
-from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE
+from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE, has_package
 
 if TYPE_CHECKING:
     from assistant.musicgen.engine.engine import Engine
 
 BUILT_IN = "small-built-in"
+MINI_FOLDER = Path(__file__).parent / "mini" / "model"
+"""Where `python -m assistant.musicgen.mini` puts the model that it makes."""
 CARD_FILE = "card.json"
 ADAPTER_FILE = "adapter.safetensors"
 EXPORT_FORMATS = ("audiocraft", "huggingface", "adapter")
@@ -111,13 +113,13 @@ def model_folder(name: str, paths: LibraryPaths) -> Path | None:
 
 def is_model(folder: Path) -> bool:
     """Whether a folder has audiocraft's two files, or adapters with a card that names their base."""
-    whole = (folder / LM_FILE).is_file() and (folder / CODEC_FILE).is_file()
+    whole = has_package(folder, LM_FILE) and has_package(folder, CODEC_FILE)
     return whole or (is_adapter(folder) and bool(read_card(folder).get("base")))
 
 
 def is_adapter(folder: Path) -> bool:
     """Whether a model's folder holds only what is added to another model."""
-    return (folder / ADAPTER_FILE).is_file() and not (folder / LM_FILE).is_file()
+    return (folder / ADAPTER_FILE).is_file() and not has_package(folder, LM_FILE)
 
 
 def base_of(folder: Path) -> tuple[str, Path | None]:
@@ -149,6 +151,7 @@ def stamp_of(folder: Path | None) -> float:
     if folder is None:
         return 0.0
     files = [folder / name for name in (LM_FILE, ADAPTER_FILE)]
+    files.append(files[0].with_suffix(".safetensors"))
     return max(path.stat().st_mtime for path in files if path.exists())
 
 
