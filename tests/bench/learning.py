@@ -62,8 +62,8 @@ def fine_tune(library: Any, name: str, **values: Any) -> list[dict[str, Any]]:
 
 def clips(library: Any, model: str, out: Path, seeds: int) -> list[Path]:
     """Clips from each prompt with each seed."""
-    from assistant.musicgen.client import Generator
     from assistant.musicgen.spec import GenerateSpec
+    from assistant.serving.client import Generator
 
     made = []
     with Generator(library) as generator:

@@ -348,8 +348,8 @@ def tempo_table(model: Any, each: int, cfg: float) -> str:
 
 def speed_table(model: str) -> str:
     """Seconds for a clip of ten seconds, through the process that the command line uses."""
-    from assistant.musicgen.client import Generator
     from assistant.musicgen.spec import GenerateSpec
+    from assistant.serving.client import Generator
 
     rows = []
     with tempfile.TemporaryDirectory() as folder, create_library(Path(folder) / "library") as library:
