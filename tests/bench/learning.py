@@ -62,7 +62,7 @@ def fine_tune(library: Any, name: str, **values: Any) -> list[dict[str, Any]]:
 
 def clips(library: Any, model: str, out: Path, seeds: int) -> list[Path]:
     """Clips from each prompt with each seed."""
-    from assistant.musicgen.client import Generator
+    from assistant.serving.client import Generator
     from assistant.musicgen.spec import GenerateSpec
 
     made = []
