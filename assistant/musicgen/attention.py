@@ -89,8 +89,8 @@ def _shares(q: Tensor, k: Tensor, causal: bool, hidden: Tensor | None) -> Tensor
 
 def _split(x: Tensor, heads: int) -> Tensor:
     """`[batch, steps, dim]` as `[batch * heads, steps, dim / heads]`."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2).flatten(0, 1)
+    return x.view(*x.shape[:2], heads, -1).transpose(1, 2).flatten(0, 1)
 
 
 def _join(x: Tensor, heads: int) -> Tensor:
-    return x.unflatten(0, (-1, heads)).transpose(1, 2).flatten(2)
+    return x.view(-1, heads, *x.shape[1:]).transpose(1, 2).flatten(2)

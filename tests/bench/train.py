@@ -118,7 +118,7 @@ def measured(size: str, called: argparse.Namespace) -> list[list[object]]:
     """A row for each way."""
     command = [sys.executable, __file__, "--device", called.device, "--threads", str(called.threads)]
     processes = {}
-    left_out = () if called.device == "cpu" else ONLY_ON_A_CPU
+    left_out: tuple[str, ...] = () if called.device == "cpu" else ONLY_ON_A_CPU
     if importlib.util.find_spec("peft") is None:
         print("musicgen-dreamboothing is left out: there is no peft", file=sys.stderr)
         left_out += ("dreamboothing",)

@@ -61,8 +61,12 @@ def damage(path: Path, how: str) -> None:
         return
     if how == "flip":
         data[len(data) * 3 // 4] ^= 4
-    other = {"cut": data[: len(data) // 2], "empty": b"", "other": os.urandom(len(data))}
-    path.write_bytes(other.get(how, data))
+    other: dict[str, bytes] = {
+        "cut": bytes(data[: len(data) // 2]),
+        "empty": b"",
+        "other": os.urandom(len(data)),
+    }
+    path.write_bytes(other.get(how, bytes(data)))
 
 
 def damaged_checkpoints(folder: Path) -> list[Row]:

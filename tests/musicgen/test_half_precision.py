@@ -23,8 +23,10 @@ def heard(
 ) -> tuple[torch.Tensor, ...]:
     """torch's own attention in float32, and its gradients."""
     q, k, v = (part.float().detach().requires_grad_() for part in parts)
-    split = [part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (q, k, v)]
-    out = F.scaled_dot_product_attention(*split, attn_mask=words, is_causal=causal).transpose(1, 2).flatten(2)
+    a, b, c = (part.view(*part.shape[:2], heads, -1).transpose(1, 2) for part in (q, k, v))
+    out = (
+        F.scaled_dot_product_attention(a, b, c, attn_mask=words, is_causal=causal).transpose(1, 2).flatten(2)
+    )
     return out, *torch.autograd.grad(out.square().sum(), (q, k, v))
 
 
@@ -40,7 +42,7 @@ def test_attention_of_half_precision_on_a_cpu_is_that_of_torch(causal: bool) -> 
         words[1, ..., 4:] = False
     expected = heard(parts, 4, causal, words)
     with torch.autocast("cpu", torch.bfloat16):
-        out = attend(*parts, 4, causal=causal, words=words)
+        out = attend(parts[0], parts[1], parts[2], 4, causal=causal, words=words)
     found = (out, *torch.autograd.grad(out.float().square().sum(), parts))
     for one, other in zip(found, expected, strict=True):
         assert float((one.float() - other).norm().detach()) < 0.02 * float(other.norm().detach())
