@@ -18,6 +18,7 @@ from tui.widgets.sample_list import SampleList
 
 if TYPE_CHECKING:
     from assistant.runs.record import RunRecord
+    from tui.following import RunView
 
 
 class RunPage(Page):
@@ -32,6 +33,12 @@ class RunPage(Page):
         """Ask for the run as it is now, with its log where that is looked at."""
         panel = self.query_one(RunPanel)
         self.bridge.follow(self, run_id, LOG_LINES if panel.wants_log else 0)
+
+    def wants_more(self, view: RunView | None, run_id: str) -> bool:
+        """Whether what is known of a run is not all that is to be shown."""
+        if view is None or view.run.id != run_id or view.run.live:
+            return True
+        return self.query_one(RunPanel).wants_log and not view.log
 
     # Looking
 

@@ -62,7 +62,7 @@ class RunsScreen(RunPage):
 
     def poll(self) -> None:
         run = self.shown_run
-        if run is not None and (run.live or self._view is None or self._view.run.id != run.id):
+        if run is not None and (run.live or self.wants_more(self._view, run.id)):
             self._follow()
 
     def show_snapshot(self, snapshot: Snapshot) -> None:

@@ -82,7 +82,7 @@ class TrainScreen(RunPage):
         self._arrived = True
 
     def poll(self) -> None:
-        if self._shows_run and self._run is not None and (self._view is None or self._view.run.live):
+        if self._shows_run and self._run is not None and self.wants_more(self._view, self._run):
             self.follow_run(self._run)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
