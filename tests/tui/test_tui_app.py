@@ -157,8 +157,15 @@ async def test_a_run_that_ends_is_told_by_words_bell_and_notification(
 
     record = add_run(music, "jazz", state="queued")
     folder = music.paths.runs / record.id
-    elsewhere = {"host": "elsewhere", "pid": 1, "process_start": 1, "heartbeat": time.time() + 600}
-    live = replace(record, state="running", ended=None, **elsewhere)
+    live = replace(
+        record,
+        state="running",
+        host="elsewhere",
+        pid=1,
+        process_start=1,
+        heartbeat=time.time() + 600,
+        ended=None,
+    )
     write_record(folder, live)
     async with opened() as pilot:
         app = pilot.app
