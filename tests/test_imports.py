@@ -23,7 +23,8 @@ LATE = frozenset(
     for name in (
         "engine.codec", "engine.conditioning", "engine.decoder", "engine.engine", "engine.layers",
         "engine.products", "engine.rows", "engine.sampler", "engine.weights", "finish", "forward",
-        "generation", "learner", "loss", "lora", "optimizer", "preflight", "preparing", "samples", "training",
+        "generation", "learner", "loss", "lora", "mini.codec", "mini.lm", "mini.losses", "mini.packaging",
+        "mini.tokens", "optimizer", "preflight", "preparing", "samples", "training",
     )
 )  # fmt: skip
 """Imported only in a process of their own, where loading torch at the top is right."""

@@ -35,7 +35,7 @@ from assistant.musicgen import backend
 from assistant.musicgen.blueprint import SAMPLE_RATE
 from assistant.musicgen.mini.captions import caption
 from assistant.musicgen.mini.data import Made, composed, render
-from assistant.musicgen.models import MINI_FOLDER
+from assistant.musicgen.models import MINI_FOLDER, model_folder
 from assistant.symbolic.compose import GENRES, compose
 from tests.bench.results import save, table
 
@@ -72,7 +72,7 @@ def excerpts(first_seed: int, each: int) -> list[Excerpt]:
     return found
 
 
-def codec_table(model: Any, pieces: Sequence[Excerpt]) -> str:
+def codec_table(codec: Any, pieces: Sequence[Excerpt]) -> str:
     """The codec on excerpts, beside controls that bound it."""
     import torch
 
@@ -85,7 +85,7 @@ def codec_table(model: Any, pieces: Sequence[Excerpt]) -> str:
         spectral, _waveform = distance(torch.from_numpy(made)[None], torch.from_numpy(true)[None])
         rows.setdefault(name, []).append((float(spectral), si_sdr(made, true)))
 
-    decoded = [round_trip(model, one.audio) for one in pieces]
+    decoded = [round_trip(codec, one.audio) for one in pieces]
     noise = np.random.default_rng(0)
     for number, one in enumerate(pieces):
         note("mini's codec, 1.8 kbit/s", decoded[number], one.audio)
@@ -104,11 +104,10 @@ def codec_table(model: Any, pieces: Sequence[Excerpt]) -> str:
     )
 
 
-def round_trip(model: Any, audio: Audio) -> Audio:
+def round_trip(codec: Any, audio: Audio) -> Audio:
     """What the codec makes of audio, as long as it was."""
     import torch
 
-    codec = model.compression_model
     with torch.inference_mode():
         codes, _scale = codec.encode(torch.from_numpy(audio)[None, None])
         decoded: Audio = codec.decode(codes)[0, 0].numpy()
@@ -146,7 +145,7 @@ def si_sdr(made: Audio, true: Audio) -> float:
     return float(10 * np.log10((np.sum(target**2) + 1e-9) / (np.sum((a - target) ** 2) + 1e-9)))
 
 
-def loss_table(model: Any, pieces: Sequence[Excerpt]) -> str:
+def loss_table(lm: Any, codec: Any, pieces: Sequence[Excerpt]) -> str:
     """The loss of each codebook on excerpts, with captions and without, beside what needs no model."""
     import torch
 
@@ -154,7 +153,7 @@ def loss_table(model: Any, pieces: Sequence[Excerpt]) -> str:
     from assistant.musicgen.forward import hidden_states
     from assistant.musicgen.loss import count_targets, delayed, delays_of, head_losses, scales_of
 
-    lm, codec, chance = model.lm, model.compression_model, random.Random(0)
+    chance = random.Random(0)
     conditions = Conditions(lm)
     sums = {
         name: np.zeros(lm.n_q) for name in ("captions of the pieces", "captions of others", "no captions")
@@ -186,18 +185,30 @@ def _nats(values: NDArray[np.float64]) -> list[str]:
     return [f"{value:.2f}" for value in (values.mean(), *values)]
 
 
-def make_clips(model: Any, each: int, cfg: float) -> dict[str, list[Audio]]:
+def make_clips(engine: Any, each: int, cfg: float) -> dict[str, list[Audio]]:
     """Clips of ten seconds, `each` of every genre."""
-    import torch
+    return {
+        genre: sounds(
+            engine,
+            [PROMPTS[number % len(PROMPTS)].format(genre=NAMES.get(genre, genre)) for number in range(each)],
+            1000 * place,
+            cfg,
+        )
+        for place, genre in enumerate(GENRES)
+    }
 
-    model.set_generation_params(duration=SECONDS, top_k=250, cfg_coef=cfg)
-    clips: dict[str, list[Audio]] = {}
-    for place, genre in enumerate(GENRES):
-        torch.manual_seed(place)
-        name = NAMES.get(genre, genre)
-        prompts = [PROMPTS[number % len(PROMPTS)].format(genre=name) for number in range(each)]
-        clips[genre] = [audio[0].numpy() for audio in model.generate(prompts)]
-    return clips
+
+def sounds(engine: Any, prompts: Sequence[str], seed: int, cfg: float) -> list[Audio]:
+    """A clip of each prompt."""
+    from assistant.musicgen.engine.engine import MOST_AT_ONCE, Clip, Request
+    from assistant.musicgen.engine.sampler import Sampling
+
+    request = Request(round(SECONDS * engine.frame_rate), sampling=Sampling(guidance=cfg))
+    clips = [Clip(seed + number, (prompt,)) for number, prompt in enumerate(prompts)]
+    made: list[Audio] = []
+    for first in range(0, len(clips), MOST_AT_ONCE):
+        made += [sound[0] for sound in engine.make(clips[first : first + MOST_AT_ONCE], request)]
+    return made
 
 
 def heard(audios: Sequence[Audio]) -> NDArray[np.float32]:
@@ -216,7 +227,7 @@ def heard(audios: Sequence[Audio]) -> NDArray[np.float32]:
     return np.stack(rows)
 
 
-def genre_table(model: Any, clips: dict[str, list[Audio]], judge_each: int, test_each: int) -> str:
+def genre_table(codec: Any, clips: dict[str, list[Audio]], judge_each: int, test_each: int) -> str:
     """What the judge says of true pieces and of clips."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -225,10 +236,10 @@ def genre_table(model: Any, clips: dict[str, list[Audio]], judge_each: int, test
     from assistant.classify.heard import COLOUR
 
     learnt, tests = excerpts(JUDGE_SEEDS, judge_each), excerpts(TEST_SEEDS, test_each)
-    x = heard([round_trip(model, one.audio) for one in learnt])
+    x = heard([round_trip(codec, one.audio) for one in learnt])
     y = [one.made.genre for one in learnt]
     tested = heard([one.audio for one in tests])
-    passed = heard([round_trip(model, one.audio) for one in tests])
+    passed = heard([round_trip(codec, one.audio) for one in tests])
     truth = np.array([one.made.genre for one in tests])
     made = {genre: heard(audios) for genre, audios in clips.items()}
     columns: list[tuple[str, Any]] = [
@@ -326,18 +337,15 @@ def _facts(audio: Audio) -> tuple[float, ...]:
     )
 
 
-def tempo_table(model: Any, each: int, cfg: float) -> str:
+def tempo_table(engine: Any, each: int, cfg: float) -> str:
     """The tempo that is measured in clips, for tempos that were asked; an octave off counts as right."""
     import soxr
-    import torch
 
-    model.set_generation_params(duration=SECONDS, top_k=250, cfg_coef=cfg)
     rows = []
     for bpm in TEMPOS:
-        torch.manual_seed(bpm)
         found = []
-        for audio in model.generate([f"a rock track at {bpm} bpm with drums"] * each):
-            samples = soxr.resample(audio[0].numpy(), SAMPLE_RATE, _HEARD_RATE).astype(np.float32)
+        for audio in sounds(engine, [f"a rock track at {bpm} bpm with drums"] * each, 100 * bpm, cfg):
+            samples = soxr.resample(audio, SAMPLE_RATE, _HEARD_RATE).astype(np.float32)
             found.append(tempo_of_onsets(*onset_strength(spectrogram(samples)))[0] or 0.0)
         right = [
             min(abs(math.log2(max(one, 1) / bpm * k)) for k in (0.5, 1, 2)) < math.log2(1.04) for one in found
@@ -380,29 +388,31 @@ def main() -> None:
     backend.prepare()
     import torch
 
-    from assistant.musicgen.loading import load
+    from assistant.musicgen.loading import load, load_codec, load_lm
 
     torch.set_num_threads(backend.usable_threads())
-    model = load(given.model, LibraryPaths(Path()), "cpu", "float32")
+    cpu, folder = torch.device("cpu"), model_folder(given.model, LibraryPaths(Path()))
+    codec = load_codec(given.model, folder, cpu)
     pieces = excerpts(TEST_SEEDS, 3)
-    parts = ["Codec, 30 excerpts of 10 s:", codec_table(model, pieces)]
+    parts = ["Codec, 30 excerpts of 10 s:", codec_table(codec, pieces)]
     print(parts[-1], flush=True)
-    parts += ["Loss in nats on the same excerpts:", loss_table(model, pieces)]
+    lm = load_lm(given.model, folder, cpu, torch.float32)
+    parts += ["Loss in nats on the same excerpts:", loss_table(lm, codec, pieces)]
     print(parts[-1], flush=True)
     parts += ["Time on this machine:", speed_table(given.model)]
     print(parts[-1], flush=True)
-    with torch.inference_mode():
-        clips = make_clips(model, given.clips, given.cfg)
-        parts += ["The clips as sound:", sound_table(clips, pieces)]
-        print(parts[-1], flush=True)
-        parts += ["Tempo:", tempo_table(model, 4, given.cfg)]
-        print(parts[-1], flush=True)
+    engine = load(given.model, LibraryPaths(Path()), "cpu", "float32")
+    clips = make_clips(engine, given.clips, given.cfg)
+    parts += ["The clips as sound:", sound_table(clips, pieces)]
+    print(parts[-1], flush=True)
+    parts += ["Tempo:", tempo_table(engine, 4, given.cfg)]
+    print(parts[-1], flush=True)
     if given.keep:
         given.keep.mkdir(parents=True, exist_ok=True)
         for genre, audios in clips.items():
             for number, audio in enumerate(audios):
                 soundfile.write(given.keep / f"{genre}-{number:02}.wav", audio, SAMPLE_RATE)
-    parts += ["Genre:", genre_table(model, clips, given.judge, 10)]
+    parts += ["Genre:", genre_table(codec, clips, given.judge, 10)]
     print(parts[-1], flush=True)
     if given.write:
         save("The built-in model", "\n\n".join(parts))
