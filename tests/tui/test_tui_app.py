@@ -177,7 +177,7 @@ async def test_a_run_that_ends_is_told_by_words_bell_and_notification(
         write_record(folder, replace(live, state="done", ended=time.time()))
         await until(pilot, lambda: "bell" in told)
         await until(pilot, lambda: "\x1b]9;The run jazz is done.\x07" in told)
-        await until(pilot, lambda: "The run jazz is done." in screen_text(pilot))
+        await until(pilot, lambda: "The run jazz is done." in [told.message for told in app._notifications])
 
 
 def test_notifications_are_harmless_and_pass_through_tmux(monkeypatch: pytest.MonkeyPatch) -> None:
