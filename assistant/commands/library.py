@@ -139,7 +139,8 @@ def _unit(context: Context) -> int:
     if context.json:
         context.console.document({"name": unit_name(root), "unit": unit})
         return 0
-    context.console.result(unit.rstrip("\n"))
+    for line in unit.splitlines():
+        context.console.result(line)
     context.console.say(install_words(root))
     return 0
 

@@ -11,6 +11,7 @@ from assistant.musicgen.spec import (
     CLIP_PRECISIONS,
     FORMATS,
     METHODS,
+    OPTIMIZERS,
     PRECISIONS,
     PRESETS,
     TARGETS,
@@ -227,6 +228,29 @@ def _finetune_words() -> list[Meaning]:
             "genres", _("Genres"), _("Only tracks of these; none chosen is all."), "choices", empty=_("all")
         ),
         Meaning(
+            "folder", _("Below"), _("Only tracks below this folder of the library."), empty=_("everywhere")
+        ),
+        Meaning(
+            "least_seconds",
+            _("At least (s)"),
+            _("Only tracks at least so long."),
+            step=10,
+            zero=_("any length"),
+        ),
+        Meaning(
+            "most_seconds",
+            _("At most (s)"),
+            _("Only tracks at most so long."),
+            step=60,
+            zero=_("any length"),
+        ),
+        Meaning(
+            "least_rating",
+            _("Rated"),
+            _("Only tracks whose JSON has a `rating` of at least this."),
+            zero=_("any"),
+        ),
+        Meaning(
             "method",
             _("Method"),
             _("lora trains small adapters and needs little memory; full trains all weights."),
@@ -296,6 +320,12 @@ def _finetune_words() -> list[Meaning]:
             zero=_("off"),
         ),
         Meaning(
+            "optimizer",
+            _("Optimizer"),
+            _("adamw8bit keeps its moments in a byte each: less memory for training all weights."),
+            choices=OPTIMIZERS,
+        ),
+        Meaning(
             "ema",
             _("Average"),
             _("Of the weights, e.g. 0.99: steadier results; 0 is none."),
@@ -351,6 +381,11 @@ def _finetune_words() -> list[Meaning]:
             empty=_("captions"),
         ),
         Meaning("processes", _("Processes"), _("One for each GPU."), least=1),
+        Meaning(
+            "shard",
+            _("Shared out"),
+            _("The weights are shared out among the processes also where each could hold them all."),
+        ),
         Meaning(
             "precision",
             _("Precision"),
