@@ -96,7 +96,7 @@ function seek(seconds) {
 }
 
 audio.onplaying = () => { report("playing"); show(); };
-audio.onpause = () => { if (!audio.ended) report("paused"); show(); };
+audio.onpause = () => { if (!audio.ended && !audio.error) report("paused"); show(); };
 audio.onended = () => { report("ended"); show(); };
 audio.onseeked = () => report(audio.paused ? "paused" : "playing");
 audio.onerror = () => { if (current) { $("failed").hidden = false; report("failed"); } };
