@@ -483,3 +483,11 @@ async def test_the_ways_of_sound_are_told_and_chosen(opened: Opened, monkeypatch
         await press(pilot, "enter")
         await until(pilot, lambda: "played by your command" in screen_text(pilot))
         await press(pilot, "escape")
+
+
+async def test_the_scrollbar_hides_no_length(opened: Opened, clips: Library) -> None:
+    for number in range(30):
+        add_clip(clips, f"more-{number}.wav", prompt="a prompt that is far too long for such a narrow list")
+    async with opened(mode="generate") as pilot:
+        await until(pilot, lambda: len(pilot.app.screen.query_one("#generate-clips", RowList).rows) >= 30)
+        await until(pilot, lambda: screen_text(pilot).count("0:01") > 8)

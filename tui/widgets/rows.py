@@ -127,7 +127,7 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         self.mark(len(self._rows) - 1 if last else 0)
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_content_region.width  # without the scrollbar
         index = y + self.scroll_offset.y
         style = self.visual_style
         if index < len(self._rows):
