@@ -150,12 +150,13 @@ def train_codec(
     return _measure(model, held_out, rate, loss_of, steps, time.monotonic() - start)
 
 
-def keep_variance(model: Any) -> None:
+def keep_variance(model: Any, gain: float = GAIN, level: float = USUAL_LEVEL, branch: float = 1.0) -> None:
     """First weights with which a waveform reaches the latent and comes back with its size.
 
     With torch's own, each layer shrinks the signal, and after 150 steps the decoder still gave the
     same hum for any input, with noise in the latent or without. Weights of standard deviation
-    gain / sqrt(inputs) keep it (He et al. 2015, arXiv:1502.01852).
+    gain / sqrt(inputs) keep it (He et al. 2015, arXiv:1502.01852). `level` is the usual one of sound;
+    what a residual block adds to its input is made smaller by `branch`.
     """
     import torch
     from torch import nn
@@ -166,14 +167,18 @@ def keep_variance(model: Any) -> None:
                 inputs = layer.in_channels * layer.kernel_size[0]
                 if isinstance(layer, nn.ConvTranspose1d):
                     inputs //= layer.stride[0]
-                nn.init.normal_(layer.weight, std=GAIN / math.sqrt(inputs))
+                nn.init.normal_(layer.weight, std=gain / math.sqrt(inputs))
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
     with torch.no_grad():
+        for module in model.modules():
+            if type(module).__name__ == "SEANetResnetBlock":
+                added = [layer for layer in module.block.modules() if isinstance(layer, nn.Conv1d)][-1]
+                added.weight.mul_(branch)
         first = next(layer for layer in model.encoder.modules() if isinstance(layer, nn.Conv1d))
-        first.weight.div_(USUAL_LEVEL)
+        first.weight.div_(level)
         last = [layer for layer in model.decoder.modules() if isinstance(layer, nn.Conv1d)][-1]
-        last.weight.mul_(USUAL_LEVEL)
+        last.weight.mul_(level)
 
 
 class _Crops:

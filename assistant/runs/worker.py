@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import faulthandler
 import os
 import signal
 import sys
@@ -20,7 +19,7 @@ from assistant.runs.events import EventLog
 from assistant.runs.kinds import load_job
 from assistant.runs.lock import ProcessLock, device_lock, device_wish, run_lock
 from assistant.runs.notify import run_command
-from assistant.runs.process import boot_id, host_name, process_start
+from assistant.runs.process import boot_id, host_name, leave_caller, process_start
 from assistant.runs.record import LOG_NAME, list_runs, load_record_as_written
 
 _QUEUE_SECONDS = 1.0
@@ -28,12 +27,7 @@ _QUEUE_SECONDS = 1.0
 
 def main(arguments: list[str]) -> int:
     """Leave the caller's process tree, session and terminal, then do the run. Returns the exit status."""
-    # The caller waits for this first process and so never has a zombie; the second belongs to init.
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    faulthandler.enable()
+    leave_caller()
     set_language(os.environ.get(LANGUAGE_VARIABLE, "auto"))
     return do_run(Path(arguments[0]))
 

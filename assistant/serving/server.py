@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import faulthandler
 import json
 import os
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from assistant.i18n import LANGUAGE_VARIABLE, set_language
 from assistant.runs.lock import ProcessLock
+from assistant.runs.process import leave_caller
 from assistant.serving.desk import WORKER_MODULE, Desk, Job
 from assistant.serving.place import EnginePlace, engine_place, program_stamp
 from assistant.serving.protocol import ENVIRONMENT_PREFIXES, LINE_LIMIT, Message, as_line, environment
@@ -157,12 +157,7 @@ def _taken(lock: ProcessLock) -> bool:
 
 def main(arguments: list[str]) -> int:
     """Leave the caller's process tree, session and terminal, then serve. Returns the exit status."""
-    # The caller waits for this first process and so never has a zombie; the second belongs to init.
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    faulthandler.enable()
+    leave_caller()
     set_language(os.environ.get(LANGUAGE_VARIABLE, "auto"))
     for name in environment():
         if name.startswith(ENVIRONMENT_PREFIXES):

@@ -12,11 +12,12 @@ import torch
 
 from assistant.musicgen import backend
 from assistant.musicgen.blueprint import LM_FILE, SAMPLE_RATE
+from assistant.musicgen.codec import keep_variance
 from assistant.musicgen.loading import codec_hash, load_codec, load_lm
 from assistant.musicgen.mini import codec as codec_module
 from assistant.musicgen.mini import data, lm, packaging, shape, tokens
 from assistant.musicgen.mini.captions import caption
-from assistant.musicgen.mini.codec import CodecPlan, CodecTraining, build_codec, keep_variance
+from assistant.musicgen.mini.codec import CodecPlan, CodecTraining, build_codec
 from assistant.musicgen.mini.lm import LmPlan, LmTraining
 from assistant.musicgen.models import read_card
 from tests.musicgen.tiny_models import chord
@@ -83,7 +84,7 @@ def test_captions_say_what_is_true_in_many_ways(work: Path) -> None:
 def test_the_codec_hears_its_input_before_it_has_learnt(small: Any) -> None:
     torch.manual_seed(0)
     codec = build_codec(CPU)
-    keep_variance(codec)
+    keep_variance(codec, codec_module.GAIN, codec_module.USUAL_LEVEL, branch=0.5)
     wave = torch.from_numpy(np.stack([chord(0, 1.0, 32_000), chord(7, 1.0, 32_000)]))[:, None]
     with torch.no_grad():
         latent = codec.encoder(wave)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from assistant.files import whole_file
 from assistant.musicgen.blueprint import FRAME_RATE, SAMPLE_RATE
+from assistant.musicgen.codec import keep_variance
 from assistant.musicgen.kmeans import kmeans
 from assistant.musicgen.mini.data import shards
 from assistant.musicgen.mini.losses import Distance
@@ -64,7 +65,7 @@ class CodecTraining:
         self.device = torch.device(plan.device)
         torch.manual_seed(plan.seed)
         self.model = build_codec(self.device)
-        keep_variance(self.model)
+        keep_variance(self.model, GAIN, USUAL_LEVEL, branch=0.5)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=LEARNING_RATE, betas=(0.8, 0.99), weight_decay=0.0
         )
@@ -189,32 +190,6 @@ def build_codec(device: torch.device) -> Any:
     settings = OmegaConf.create(codec_config())
     settings.device = str(device)
     return builders.get_compression_model(settings)
-
-
-def keep_variance(model: Any) -> None:
-    """First weights with which a waveform reaches the latent and comes back with its size.
-
-    With torch's own each layer shrinks the signal, and a codec so begun hums for hundreds of steps.
-    """
-    for network in (model.encoder, model.decoder):
-        for layer in network.modules():
-            if isinstance(layer, (nn.Conv1d, nn.ConvTranspose1d)):
-                inputs = layer.in_channels * layer.kernel_size[0]
-                if isinstance(layer, nn.ConvTranspose1d):
-                    inputs //= layer.stride[0]
-                nn.init.normal_(layer.weight, std=GAIN / math.sqrt(inputs))
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
-    with torch.no_grad():
-        # A residual block adds to its input: smaller branches keep the sum's size.
-        for module in model.modules():
-            if type(module).__name__ == "SEANetResnetBlock":
-                last = [layer for layer in module.block.modules() if isinstance(layer, nn.Conv1d)][-1]
-                last.weight.mul_(0.5)
-        first = next(layer for layer in model.encoder.modules() if isinstance(layer, nn.Conv1d))
-        first.weight.div_(USUAL_LEVEL)
-        final = [layer for layer in model.decoder.modules() if isinstance(layer, nn.Conv1d)][-1]
-        final.weight.mul_(USUAL_LEVEL)
 
 
 def _through(quantizer: Any, latent: Tensor) -> tuple[Tensor, Tensor]:
