@@ -26,8 +26,9 @@ def systemd_unit(library: Path, config: Path | None = None) -> str:
     if config is not None:
         parts += ["--config", str(config.absolute())]
     command = " ".join(_quoted(part) for part in [*parts, "watch"])
+    description = _("musichelper watches {library}").format(library=library)
     return f"""[Unit]
-Description={_escaped(_("musichelper watches {library}").format(library=library))}
+Description={_escaped(description)}
 RequiresMountsFor={_quoted(str(library))}
 
 [Service]
@@ -46,21 +47,19 @@ WantedBy=default.target
 """
 
 
-def install_words(library: Path) -> str:
-    """What to do with the unit, as commands to copy."""
+def install_words(library: Path) -> list[str]:
+    """What to do with the unit, as lines with commands to copy."""
     name = unit_name(library)
     folder = "~/.config/systemd/user"
-    return "\n".join(
-        [
-            _("Save the lines above as {path}, then run:").format(path=f"{folder}/{name}"),
-            "  systemctl --user daemon-reload",
-            f"  systemctl --user enable --now {name}",
-            "  loginctl enable-linger",
-            _("The last one keeps it going when you are not logged in. What it says: {command}").format(
-                command=f"journalctl --user -u {name}"
-            ),
-        ]
-    )
+    return [
+        _("Save the lines above as {path}, then run:").format(path=f"{folder}/{name}"),
+        "  systemctl --user daemon-reload",
+        f"  systemctl --user enable --now {name}",
+        "  loginctl enable-linger",
+        _("The last one keeps it going when you are not logged in. What it says: {command}").format(
+            command=f"journalctl --user -u {name}"
+        ),
+    ]
 
 
 def _escaped(text: str) -> str:

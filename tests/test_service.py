@@ -41,7 +41,7 @@ def test_the_unit_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     told = capsys.readouterr()
     assert "[Service]" in told.out
     assert str(tmp_path / "Music") in told.out
-    assert "enable --now musichelper-Music.service" in told.err
+    assert "  systemctl --user enable --now musichelper-Music.service" in told.err.splitlines()
     assert main(["--library", str(tmp_path / "Music"), "watch", "--systemd-unit", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["unit"] == told.out
 

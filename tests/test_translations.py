@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import string
@@ -48,6 +49,20 @@ def test_each_message_of_the_source_is_translated() -> None:
         if not (entry.string if isinstance(entry.string, str) else (entry.string or [""])[0]) or entry.fuzzy
     ]
     assert empty == []
+
+
+def test_no_message_hides_in_an_f_string() -> None:
+    """There the extraction of Python 3.11 does not see it."""
+    hidden = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for package in ("assistant", "tui")
+        for path in (ROOT / package).rglob("*.py")
+        for text in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(text, ast.JoinedStr)
+        for call in ast.walk(text)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in KEYWORDS
+    ]
+    assert hidden == []
 
 
 def test_translations_have_the_placeholders_of_the_source() -> None:

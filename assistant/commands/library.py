@@ -139,9 +139,10 @@ def _unit(context: Context) -> int:
     if context.json:
         context.console.document({"name": unit_name(root), "unit": unit})
         return 0
-    for line in unit.splitlines():
+    for line in unit.rstrip("\n").split("\n"):
         context.console.result(line)
-    context.console.say(install_words(root))
+    for line in install_words(root):
+        context.console.say(line)
     return 0
 
 

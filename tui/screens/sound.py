@@ -112,5 +112,5 @@ class SoundScreen(ModalScreen[None], inherit_bindings=False):
     def _line(self, way: Way, width: int) -> Content:
         mark, style = ("■", "$text-success") if way.works else ("×", "$text-error")
         used = self._ready is not None and self._ready.kind == way.kind
-        word = way_word(way.kind) + (f"  {_('in use')}" if used else "")
-        return Content.assemble(" ", (mark, style), f" {word}")
+        use = _("in use") if used else ""
+        return Content.assemble(" ", (mark, style), f" {way_word(way.kind)}  {use}".rstrip())
