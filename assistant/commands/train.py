@@ -11,6 +11,7 @@ from assistant.commands.console import Context, duration_text
 from assistant.commands.options import Commands, add_command, add_group
 from assistant.commands.run_marks import add_mark_commands, marks_text
 from assistant.i18n import _, ngettext
+from assistant.musicgen.separation import STEMS
 from assistant.musicgen.spec import METHODS, OPTIMIZERS, PRESETS, TARGETS, FinetuneSpec
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ def add_commands(commands: Commands) -> None:
     start.add_argument("--preset", choices=PRESETS, help=_("style, full (all weights) or quick (a try)"))
     start.add_argument("--method", choices=METHODS, help=_("what is trained: adapters (lora) or all weights"))
     start.add_argument("--optimizer", choices=OPTIMIZERS, help=_("adamw8bit needs less memory for full"))
+    start.add_argument(
+        "--remove",
+        action="append",
+        choices=STEMS,
+        help=_("a stem that is taken out of the music first; may be repeated; needs a plug-in"),
+    )
     start.add_argument("--folder", help=_("only tracks below this folder of the library"))
     start.add_argument(
         "--target",
@@ -111,8 +118,7 @@ def _start(context: Context) -> int:
         for field in dataclasses.fields(FinetuneSpec)
         if (value := getattr(called, field.name, None)) is not None
     }
-    if called.targets:
-        chosen["targets"] = tuple(called.targets)
+    chosen |= {name: tuple(value) for name, value in chosen.items() if isinstance(value, list)}
     spec = FinetuneSpec.from_settings(context.settings, genres=tuple(called.genre), **chosen).check()
     if called.dry_run:
         return _look_ahead(context, spec)
@@ -187,6 +193,7 @@ def _show_preparing(context: Context, event: dict[str, Any]) -> None:
     words = {
         "model": _("making the small model…"),
         "tokens": _("encoding…"),
+        "melodies": _("listening for melodies…"),
         "steps": _("trying two steps…"),
     }
     if event.get("event") == "preparing":

@@ -23,10 +23,11 @@ from assistant.musicgen.encode import fit_channels
 from assistant.musicgen.engine.engine import MOST_AT_ONCE, Clip, Engine, Request
 from assistant.musicgen.engine.sampler import Sampling
 from assistant.musicgen.identity import model_hashes
-from assistant.musicgen.melody import has_separator, without_drums
+from assistant.musicgen.melody import BEATS, has_separator
 from assistant.musicgen.preview import Preview
 from assistant.musicgen.recipe import as_comment, new_recipe, program_name
 from assistant.musicgen.seams import loop, loop_tail, splice
+from assistant.musicgen.separation import without
 from assistant.musicgen.spec import GenerateSpec
 from assistant.workers import Emit, check_cancelled
 
@@ -211,7 +212,7 @@ def _tune(path: Path, model: Engine, emit: Emit) -> NDArray[np.float32]:
     if not has_separator():
         text = _("No stem separator is installed: drums and bass count as part of the melody.")
         emit({"event": "warning", "text": text})
-    return without_drums(_read(path, model.rate, model.channels), model.rate)
+    return without(_read(path, model.rate, model.channels), model.rate, BEATS)
 
 
 def _read(path: Path, rate: int, channels: int) -> NDArray[np.float32]:

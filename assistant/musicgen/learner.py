@@ -30,6 +30,7 @@ from assistant.musicgen.sharding import (
     share_of,
 )
 from assistant.musicgen.spec import FinetuneSpec
+from assistant.musicgen.text_encoder import KeptTexts
 
 _OUTPUT_PROJECTION = "condition_provider.conditioners.description.output_proj."
 
@@ -57,7 +58,13 @@ class Learner:
     """A language model with what it takes to train it."""
 
     def __init__(
-        self, lm: Any, spec: FinetuneSpec, plan: Plan, number: torch.dtype, world: World | None = None
+        self,
+        lm: Any,
+        spec: FinetuneSpec,
+        plan: Plan,
+        number: torch.dtype,
+        world: World | None = None,
+        texts: KeptTexts | None = None,
     ) -> None:
         require_known_shape(lm)
         self.lm = lm
@@ -67,7 +74,7 @@ class Learner:
         self._spec, self._plan = spec, plan
         self._world = world or World()
         self._delays = delays_of(lm)
-        self._conditions = Conditions(lm)
+        self._conditions = Conditions(lm, texts)
         torch.manual_seed(spec.seed)
         self.adapters = None
         if plan.method == "lora":
@@ -261,7 +268,7 @@ class Learner:
         # Where memory is short, no second copy of the weights is kept.
         keeps = not (self._plan.recompute or self._plan.sharded)
         with torch.autocast(self.device.type, dtype=self.number, enabled=half, cache_enabled=keeps):
-            conditions, mask = self._conditions.tensors(batch.captions)
+            conditions, mask = self._conditions.tensors(batch.captions, batch.melodies)
             hidden = hidden_states(
                 self.lm,
                 read,

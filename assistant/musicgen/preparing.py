@@ -14,6 +14,7 @@ from assistant.files import write_json
 from assistant.i18n import _
 from assistant.library.library import Library
 from assistant.musicgen import backend, loading
+from assistant.musicgen.conditions import MELODY, has_t5
 from assistant.musicgen.dataset import (
     Batch,
     Crops,
@@ -24,14 +25,16 @@ from assistant.musicgen.dataset import (
     split,
 )
 from assistant.musicgen.distributed import World, local_card
-from assistant.musicgen.encode import encode_library
+from assistant.musicgen.encode import encode_library, encode_melodies
 from assistant.musicgen.learner import Learner
+from assistant.musicgen.melody import has_separator
 from assistant.musicgen.models import BUILT_IN, is_model, model_folder, read_card
 from assistant.musicgen.optimizer import suitable_learning_rate
 from assistant.musicgen.plan import Plan, choose_plan, shape_of
 from assistant.musicgen.small import CODEC_SECONDS
 from assistant.musicgen.small_training import make_small_model
 from assistant.musicgen.spec import FinetuneSpec
+from assistant.musicgen.text_encoder import KeptTexts
 from assistant.musicgen.texts import TextMix
 from assistant.musicgen.tokens import tracks_with_audio
 
@@ -83,11 +86,8 @@ def prepare(
     examples = _examples(spec, library, folder)
     contents = {example.content for group in examples for example in group}
     tracks = [track for track in tracks_with_audio(library) if track.content in contents]
-    cache, summary = encode_library(library, spec.model, str(device), lambda _done, _total: None, tracks)
-    warnings = [
-        _("{path} was left out: {reason}").format(path=path, reason=reason)
-        for path, reason in summary["failed"]
-    ]
+    cache, summary = encode_library(library, spec.model, str(device), _unseen, tracks, spec.remove)
+    failed = list(summary["failed"])
     learnt, held = ([example for example in group if example.content in cache] for group in examples)
     if not learnt:
         raise nothing_to_learn()
@@ -95,8 +95,31 @@ def prepare(
     source = model_folder(spec.model, library.paths)
     fresh = source is not None and read_card(source).get("trained") is False
     memory = _free_memory(device)  # of the card before anything of this is on it
-    lm = loading.load_lm(spec.model, source, device, torch.float32)
+    lm = loading.load_lm(spec.model, source, device, torch.float32, text_encoder_later=True)
     lm.train()
+    warnings, melodies = [], None
+    if MELODY in lm.condition_provider.conditioners:
+        yield {"event": "preparing", "what": "melodies"}
+        melodies, unread = encode_melodies(
+            library,
+            lm.condition_provider.conditioners[MELODY],
+            device,
+            _unseen,
+            [track for track in tracks if track.content in cache],
+            token_rate=summary["frame_rate"],
+            removed=spec.remove,
+        )
+        failed += unread
+        learnt, held = (
+            [example for example in group if example.content in melodies.arrays] for group in (learnt, held)
+        )
+        if not learnt:
+            raise nothing_to_learn()
+        if not has_separator():
+            warnings.append(_("No stem separator is installed: drums and bass count as part of the melody."))
+    warnings += [
+        _("{path} was left out: {reason}").format(path=path, reason=reason) for path, reason in failed
+    ]
     longest = loading.span_of(lm)
     if spec.crop_seconds > longest and not fresh:
         warnings.append(
@@ -108,16 +131,27 @@ def prepare(
     frames = int(crop_seconds * summary["frame_rate"])
     half = number != torch.float32
     plan = choose_plan(spec, shape_of(lm, frames), fresh=fresh, half=half, memory=memory)
-    learner = Learner(lm, spec, plan, number, world)
+    learner = Learner(lm, spec, plan, number, world, _kept_texts(library, lm))
     if spec.validate_every and not held:
         warnings.append(_("There are too few tracks to hold one out; the loss is of learnt music only."))
-    if "self_wav" in lm.condition_provider.conditioners:
-        warnings.append(_("This melody model is fine-tuned on captions only; its melodies stay as they are."))
-    mix = TextMix(spec.condition_dropout, spec.tags_share, spec.title_share, spec.field_dropout)
+    mix = TextMix(
+        spec.condition_dropout,
+        spec.tags_share,
+        spec.title_share,
+        spec.field_dropout,
+        spec.melody_dropout if melodies is not None else 0.0,
+    )
 
     def crops_of(chosen: list[Example]) -> Crops:
         return Crops(
-            library.root, chosen, cache, frames=frames, padding=lm.special_token_id, mix=mix, seed=spec.seed
+            library.root,
+            chosen,
+            cache,
+            frames=frames,
+            padding=lm.special_token_id,
+            mix=mix,
+            seed=spec.seed,
+            melodies=melodies,
         )
 
     parameters = loading.parameters_of(lm)
@@ -160,6 +194,16 @@ def describe(spec: FinetuneSpec, prepared: Prepared) -> Event:
         "device": str(prepared.device),
         "precision": str(prepared.number).removeprefix("torch."),
     }
+
+
+def _kept_texts(library: Library, lm: Any) -> KeptTexts | None:
+    """Where the captions of a model with T5 are kept as it reads them."""
+    conditioner = lm.condition_provider.conditioners["description"]
+    return KeptTexts(library.paths.tokens, conditioner) if has_t5(conditioner) else None
+
+
+def _unseen(_done: int, _total: int) -> None:
+    pass
 
 
 def _examples(

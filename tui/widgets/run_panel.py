@@ -234,6 +234,7 @@ def phase_words(word: str) -> str:
         "model": _("Before the first step the small model is made."),
         "codec": _("Before the first step the codec is trained."),
         "tokens": _("Before the first step the tracks are encoded."),
+        "melodies": _("Before the first step the melodies of the tracks are listened for."),
         "features": _("Before the first step the tracks are measured."),
         "load": _("Before the first step the model is loaded."),
     }
