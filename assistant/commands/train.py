@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import time
 from dataclasses import asdict
@@ -12,7 +13,7 @@ from assistant.commands.options import Commands, add_command, add_group
 from assistant.commands.run_marks import add_mark_commands, marks_text
 from assistant.i18n import _, ngettext
 from assistant.musicgen.separation import STEMS
-from assistant.musicgen.spec import METHODS, OPTIMIZERS, PRESETS, TARGETS, FinetuneSpec
+from assistant.musicgen.spec import METHODS, OPTIMIZERS, PRECISIONS, PRESETS, TARGETS, FinetuneSpec
 
 if TYPE_CHECKING:
     from assistant.runs.record import RunRecord
@@ -34,6 +35,19 @@ def add_commands(commands: Commands) -> None:
     start.add_argument("--preset", choices=PRESETS, help=_("style, full (all weights) or quick (a try)"))
     start.add_argument("--method", choices=METHODS, help=_("what is trained: adapters (lora) or all weights"))
     start.add_argument("--optimizer", choices=OPTIMIZERS, help=_("adamw8bit needs less memory for full"))
+    start.add_argument(
+        "--precision", choices=PRECISIONS, help=_("of products; auto is bfloat16 where the hardware has it")
+    )
+    start.add_argument(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        help=_("compile the layers on a GPU, where the run is long enough"),
+    )
+    start.add_argument(
+        "--shard",
+        action=argparse.BooleanOptionalAction,
+        help=_("share all weights out among the processes also where they would fit"),
+    )
     start.add_argument(
         "--remove",
         action="append",

@@ -6,7 +6,7 @@ for causal attention, the position table once, no logits kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -56,12 +56,13 @@ def hidden_states(
     mask: Tensor | None = None,
     recompute: bool = False,
     sharded: bool = False,
+    compute: Callable[..., Tensor] | None = None,
 ) -> Tensor:
     """What goes into the heads `[batch, steps, dim]`, for tokens `[batch, codebooks, steps]`.
 
     `mask` `[batch, condition length]` is true where a caption has a word; without one all of the
     conditions are attended to, as in audiocraft. With `recompute` a layer keeps only its input and is
-    computed again in the backward pass.
+    computed again in the backward pass. `compute` stands in for `compute_layer`.
     """
     x: Any = sum(table(read[:, codebook]) for codebook, table in enumerate(lm.emb))
     x, cross = lm.fuser(x, conditions)
@@ -69,7 +70,7 @@ def hidden_states(
     words = None if mask is None or cross is None else mask[:, None, None, :]
     for number, layer in enumerate(lm.transformer.layers):
         # A layer whose weights are shared out gathers them when it is called.
-        one = layer if sharded else partial(compute_layer, layer)
+        one = layer if sharded else partial(compute or compute_layer, layer)
         own = {} if adapters is None else adapters.of_layer(number)
         inputs = (own, x, cross, words)
         if recompute and torch.is_grad_enabled():

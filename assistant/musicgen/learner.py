@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from assistant.musicgen.compiling import compiled_layer
 from assistant.musicgen.conditions import Conditions
 from assistant.musicgen.dataset import Batch
 from assistant.musicgen.distributed import World
@@ -75,6 +76,7 @@ class Learner:
         self._world = world or World()
         self._delays = delays_of(lm)
         self._conditions = Conditions(lm, texts)
+        self._compute = compiled_layer() if plan.compiled else None
         torch.manual_seed(spec.seed)
         self.adapters = None
         if plan.method == "lora":
@@ -277,6 +279,7 @@ class Learner:
                 mask=mask,
                 recompute=self._plan.recompute,
                 sharded=self._plan.sharded,
+                compute=self._compute,
             )
         return head_losses(self.lm, hidden, targets, scales, self.number, head_deltas(self.lm, self.adapters))
 

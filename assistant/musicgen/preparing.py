@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from assistant.files import write_json
 from assistant.i18n import _
 from assistant.library.library import Library
 from assistant.musicgen import backend, loading
+from assistant.musicgen.compiling import why_not_compiled
 from assistant.musicgen.conditions import MELODY, has_t5
 from assistant.musicgen.dataset import (
     Batch,
@@ -131,6 +132,7 @@ def prepare(
     frames = int(crop_seconds * summary["frame_rate"])
     half = number != torch.float32
     plan = choose_plan(spec, shape_of(lm, frames), fresh=fresh, half=half, memory=memory)
+    plan = _with_more_reasons(plan, spec, number, device)
     learner = Learner(lm, spec, plan, number, world, _kept_texts(library, lm))
     if spec.validate_every and not held:
         warnings.append(_("There are too few tracks to hold one out; the loss is of learnt music only."))
@@ -194,6 +196,32 @@ def describe(spec: FinetuneSpec, prepared: Prepared) -> Event:
         "device": str(prepared.device),
         "precision": str(prepared.number).removeprefix("torch."),
     }
+
+
+def _with_more_reasons(plan: Plan, spec: FinetuneSpec, number: torch.dtype, device: torch.device) -> Plan:
+    """The plan with what it says about the precision, and about compiling where that was asked for."""
+    reasons = [_precision_words(spec, number, device)]
+    if spec.compile:
+        why_not = why_not_compiled(spec, plan, device)
+        reasons.append(why_not or _("The layers are compiled, which takes a minute or more at the start."))
+        plan = replace(plan, compiled=why_not is None)
+    return replace(plan, reasons=(*plan.reasons, *reasons))
+
+
+def _precision_words(spec: FinetuneSpec, number: torch.dtype, device: torch.device) -> str:
+    name = str(number).removeprefix("torch.")
+    if spec.precision != "auto":
+        return _("Products are made in {name}, as asked.").format(name=name)
+    if number == torch.float32:
+        return _("All is computed in float32: this processor has no units for bfloat16.")
+    if device.type == "cpu":
+        return _(
+            "Products are made in {name}, for which this processor has units; weights, loss and optimizer "
+            "are in float32, and with --precision float32 the products too."
+        ).format(name=name)
+    return _(
+        "Products are made in {name}; what is trained, the loss and the optimizer are in float32."
+    ).format(name=name)
 
 
 def _kept_texts(library: Library, lm: Any) -> KeptTexts | None:

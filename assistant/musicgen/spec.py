@@ -137,6 +137,10 @@ class FinetuneSpec(_Spec):
     shard: bool = False
     """Share the weights out among them, also where they would fit."""
     precision: str = "auto"
+    """Of matrix products; `auto` is bfloat16 where the device has units for it. Weights that are trained, the
+    loss and the optimizer are always in float32."""
+    compile: bool = False
+    """Compile the layers, where that pays."""
     device: str = "auto"
     seed: int = 0
 

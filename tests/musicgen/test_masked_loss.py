@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -52,13 +52,16 @@ def ours(
     adapters: Adapters | None = None,
     recompute: bool = False,
     melodies: Melodies | None = None,
+    compute: Callable[..., torch.Tensor] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The loss, and that of each codebook."""
     delays = delays_of(lm)
     read, targets = delayed(tokens, delays, lm.special_token_id)
     counts = count_targets(tokens, delays, lm.special_token_id)
     conditions, mask = Conditions(lm).tensors(captions, melodies)
-    hidden = hidden_states(lm, read, conditions, adapters=adapters, mask=mask, recompute=recompute)
+    hidden = hidden_states(
+        lm, read, conditions, adapters=adapters, mask=mask, recompute=recompute, compute=compute
+    )
     loss, sums = head_losses(lm, hidden, targets, scales_of(counts), deltas=head_deltas(lm, adapters))
     return loss, sums / counts.clamp(min=1)
 
