@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from assistant.library.ledger import Track
 from assistant.library.library import Library
 from assistant.musicgen.arrays import Arrays
-
-OnEvent = Callable[[dict[str, Any]], None]
+from assistant.workers import Emit
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class TokenSummary:
     """Tracks that could not be encoded, each with the reason."""
 
 
-def build_tokens(library: Library, model: str, on_event: OnEvent | None = None) -> TokenSummary:
+def build_tokens(library: Library, model: str, on_event: Emit | None = None) -> TokenSummary:
     """Encode the ready tracks that are not encoded yet, in a process of its own.
 
     `on_event` gets {"event": "tokens", "done", "total"}. What was encoded before an interruption
