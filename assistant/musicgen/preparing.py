@@ -26,11 +26,9 @@ from assistant.musicgen.dataset import (
 from assistant.musicgen.distributed import World, local_card
 from assistant.musicgen.encode import encode_library
 from assistant.musicgen.learner import Learner
-from assistant.musicgen.models import BUILT_IN, is_model, model_folder, read_card
+from assistant.musicgen.models import model_folder, read_card
 from assistant.musicgen.optimizer import suitable_learning_rate
 from assistant.musicgen.plan import Plan, choose_plan, shape_of
-from assistant.musicgen.small import CODEC_SECONDS
-from assistant.musicgen.small_training import make_small_model
 from assistant.musicgen.spec import FinetuneSpec
 from assistant.musicgen.texts import TextMix
 from assistant.musicgen.tokens import tracks_with_audio
@@ -76,9 +74,6 @@ def prepare(
     if device.type == "cuda" and world.size > 1:
         device = torch.device("cuda", local_card())
     number = backend.choose_training_precision(spec.precision, device)
-    if spec.model == BUILT_IN and not is_model(library.paths.models / BUILT_IN):
-        yield {"event": "preparing", "what": "model"}
-        make_small_model(library, CODEC_SECONDS, spec.seed, lambda _event: None)
     yield {"event": "preparing", "what": "tokens"}
     examples = _examples(spec, library, folder)
     contents = {example.content for group in examples for example in group}

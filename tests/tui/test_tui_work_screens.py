@@ -399,9 +399,10 @@ async def test_generation_can_be_stopped_and_asks_before_leaving(opened: Opened)
 
 async def test_a_model_that_is_not_there_is_explained(opened: Opened) -> None:
     async with opened(mode="generate") as pilot:
+        generate_page(pilot).values["model"] = "moved-away"
         await pilot.press("g")
         await until(pilot, lambda: isinstance(pilot.app.screen, TextDialog))
-        assert "small built-in model" in screen_text(pilot)
+        assert "There is no model called moved-away" in screen_text(pilot)
         await pilot.press("escape")
         await until(pilot, lambda: not generate_page(pilot).bridge.engine.busy)
 
