@@ -13,10 +13,6 @@ PITCHES = ("C", "C sharp", "D", "E flat", "E", "F", "F sharp", "G", "A flat", "A
 _MAJOR = np.array([0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081])
 _MINOR = np.array([0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052])
 _PROMINENCE = 1.0  # of a peak over the median, in nepers
-# A peak may be the third harmonic of a note a fifth lower, and counts a little for it: after Gómez (2006),
-# "Tonal description of polyphonic audio for music content processing". The share was chosen among 0, 0.1,
-# 0.2 and 0.3 on 260 rendered files that no benchmark reports.
-_THIRD_HARMONIC = 0.1
 
 Array = np.ndarray[Any, Any]
 
@@ -42,7 +38,7 @@ def key_of_profile(profile: Array) -> tuple[str, float] | None:
 def pitch_classes(tonal: Array) -> Array:
     """Weights of the twelve pitch classes, C first, of what `spectrogram` keeps with phases; tuning removed.
 
-    They are of the peaks of the spectra, as in the harmonic pitch class profile of Gómez (2006). The
+    They are of the peaks of the spectra, as in the pitch class profile of Gómez (2006). The
     frequency of a peak is told by how far its phase went from one frame to the next, as in the phase
     vocoder of Flanagan and Golden (1966): finer than the bins, between which bass notes lie.
     """
@@ -61,4 +57,4 @@ def pitch_classes(tonal: Array) -> Array:
     weight = np.exp(0.5 * mid[frames, bins])  # between amplitude and mere presence
     tuning = np.angle(np.sum(weight * np.exp(2j * np.pi * pitch))) / (2 * np.pi)
     classes: Array = np.bincount(np.rint(pitch - tuning).astype(int) % 12, weight, 12)
-    return classes + _THIRD_HARMONIC * np.roll(classes, -7)
+    return classes
