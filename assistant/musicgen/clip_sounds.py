@@ -54,7 +54,7 @@ def clip_sounds(
     assert spec.seed is not None
     request, heard = _request(model, spec, kept)
     tune = None if melody is None else torch.from_numpy(melody)
-    clips = [Clip(spec.seed + number, tuple(map(spec.told, (prompt, *spec.then))), tune) for number, prompt in batch]
+    clips = [Clip(spec.seed + number, (spec.told(prompt), *spec.told_then), tune) for number, prompt in batch]
     total = model.steps(request)
 
     def tell(done: int) -> None:

@@ -107,6 +107,7 @@ def _written(spec: GenerateSpec, library: Library, samples: Sound, recipe: dict[
         "model": spec.model,
         "prompt": spec.prompt,
         "english": spec.told(spec.prompt),
+        "then_english": list(spec.told_then),
     }
 
 

@@ -78,8 +78,9 @@ def spec_again(recipe: dict[str, Any], paths: LibraryPaths, changes: dict[str, A
     for name in _INPUTS:
         if name not in changes:
             _check_input(name, recipe)
-    if "prompt" in changes:
-        changes = {"english": "", **changes}
+    for prompt, english in (("prompt", {"english": ""}), ("then", {"then_english": ()})):
+        if prompt in changes:
+            changes = {**english, **changes}
     return dataclasses.replace(GenerateSpec.from_dict(recipe), **changes)
 
 
