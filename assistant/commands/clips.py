@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -127,7 +128,12 @@ def _generate(context: Context) -> int:
 
 
 def _loudness(text: str) -> float | str:
-    return OFF if text == OFF else float(text)
+    try:
+        return OFF if text == OFF else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            _("{text!r} is neither a number nor `off`").format(text=text)
+        ) from None
 
 
 def _again(context: Context, clip: Path, chosen: dict[str, Any]) -> GenerateSpec:

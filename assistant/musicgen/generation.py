@@ -88,16 +88,22 @@ def _written(spec: GenerateSpec, library: Library, samples: Sound, recipe: dict[
     folder.mkdir(parents=True, exist_ok=True)
     path = _free_path(folder, spec, spec.seed)
     rate = recipe["sample_rate"]
-    write_audio(
-        path,
-        samples,
-        rate,
-        loudness=spec.loudness,
-        ceiling=spec.true_peak,
-        comment=as_comment(recipe),
-        title=spec.prompt,
-        program=program_name(),
-    )
+    try:
+        write_audio(
+            path,
+            samples,
+            rate,
+            loudness=spec.loudness,
+            ceiling=spec.true_peak,
+            comment=as_comment(recipe),
+            title=spec.prompt,
+            program=program_name(),
+        )
+    except OSError as error:
+        raise MusicHelperError(
+            _("The clip {path} cannot be written: {reason}.").format(path=path, reason=error.strerror),
+            _("Make room on the disk and check that you may write to the folder."),
+        ) from error
     duration = samples.shape[1] / rate
     library.ledger.add_clip(path, recipe, duration)
     return {

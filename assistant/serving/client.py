@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import secrets
+import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,7 @@ class Generator:
         GPU that a run has, and `Cancelled` after `cancel()`.
         """
         spec = _in_english(self._prepared(spec), on_event)
+        self._writable_folder(spec.out)
         message: Message = {
             "op": "generate",
             "request": {
@@ -146,6 +148,21 @@ class Generator:
         if spec.seed is None:
             spec = dataclasses.replace(spec, seed=secrets.randbelow(LARGEST_SEED - len(spec.clips)))
         return spec
+
+    def _writable_folder(self, name: str | None) -> None:
+        """Make the folder for the clips. Raises `CallError` before anything is computed in vain."""
+        folder = self._library.paths.clips if name is None else Path(name).expanduser().absolute()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return
+        except OSError as error:
+            raise CallError(
+                _("Clips cannot be written into {folder}: {reason}.").format(
+                    folder=folder, reason=error.strerror
+                ),
+                _("Name a folder that you may write to, or make room."),
+            ) from error
 
     def _ask(self, message: Message, on_event: Emit) -> None:
         """Send the message and hear the engine to its end. Raises `_Left`, `ConnectionError` and what
@@ -233,7 +250,8 @@ def _outcome(told: Message) -> Exception:
     if "leaving" in told:
         return _Left()
     if "error" in told:
-        return ReportedError(**told["error"])
+        error = ReportedError(**told["error"])
+        return CallError(error.title, error.hint) if error.kind == "CallError" else error
     if "held" in told:
         return _held(str(told["held"].get("run") or ""))
     log = _("Its log is in {log}.").format(log=engine_place().log)
