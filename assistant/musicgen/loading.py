@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from assistant.musicgen.engine.engine import Engine
 
-LONGEST_SPAN = 30.0
-"""Seconds that Meta's models have learnt at once."""
-
 
 def load(name: str, paths: LibraryPaths, device: str, precision: str) -> Engine:
     """A model ready to generate; its codec always computes in float32."""

@@ -142,6 +142,16 @@ def test_a_model_that_is_missing_or_another_is_said(made: Any, music_and_model: 
     assert made("--from", clip["path"], "--model", NAME)[0] == 0
 
 
+def test_what_the_engine_refuses_is_a_wrong_call(made: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _none, words = made(*settings(), "--stride", "5")
+    assert status == 2
+    assert "leaves nothing to go on from" in words
+    with pytest.raises(SystemExit) as caught:
+        made(*settings(), "--loudness", "loud")
+    assert caught.value.code == 2
+    assert "'loud' is neither a number nor `off`" in capsys.readouterr().err
+
+
 def test_the_english_can_be_seen_before(made: Any) -> None:
     status, document, _words = made("--prompt", "悲傷的二胡，不要鼓，30秒", "--show-english")
     assert status == 0

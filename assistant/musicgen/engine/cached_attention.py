@@ -81,6 +81,13 @@ def _exp(x: Any) -> Any:
     return (y * x * x + x + np.float32(1.0)) * _power_of_two(whole)
 
 
+@numba.njit
+def _to_powers(weights: Any, highest: Any, scale: Any) -> None:
+    """e to each, less the highest, times the scale; not among free sums, which would undo `_exp`'s care."""
+    for place in range(len(weights)):
+        weights[place] = _exp((weights[place] - highest) * scale)
+
+
 @numba.njit(fastmath=_FREE_SUMS)
 def _find_weights(query: Any, key: Any, scale: Any, weights: Any) -> None:
     """The softmax of the products of a query `[size]` and keys `[places, size]`."""
@@ -103,9 +110,9 @@ def _find_weights(query: Any, key: Any, scale: Any, weights: Any) -> None:
     highest = np.float32(-np.inf)
     for place in range(places):
         highest = max(highest, weights[place])
+    _to_powers(weights, highest, scale)
     total = np.float32(0)
     for place in range(places):
-        weights[place] = _exp((weights[place] - highest) * scale)
         total += weights[place]
     for place in range(places):
         weights[place] /= total
