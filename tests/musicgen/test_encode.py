@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -42,8 +44,18 @@ def test_pieces_give_the_tokens_of_the_whole(
 ) -> None:
     codec = load_codec(NAME, music_and_model.paths.models / NAME, torch.device("cpu"))
     samples = np.concatenate([chord(index, 3.0, 32_000) for index in range(4)])[None]
-    whole = encode(codec, samples, torch.device("cpu"))
-    monkeypatch.setattr("assistant.musicgen.encode.PIECE_SECONDS", 4)
+    with torch.no_grad():
+        whole = codec.encode(torch.from_numpy(samples)[None])[0][0].numpy()
+    monkeypatch.setattr("assistant.musicgen.encode.PIECE_SECONDS", 2)
+    monkeypatch.setattr("assistant.musicgen.encode.CONTEXT_SECONDS", 1)
+    real, calls = codec.encode, []
+
+    def counted(x: torch.Tensor) -> Any:
+        calls.append(tuple(x.shape))
+        return real(x)
+
+    monkeypatch.setattr(codec, "encode", counted)
     pieces = encode(codec, samples, torch.device("cpu"))
     assert whole.shape == pieces.shape == (4, 600)
     assert float((whole == pieces).mean()) > 0.99
+    assert calls == [(2, 1, 4 * 32_000)] * 3  # of equal length, also at the ends, two at once

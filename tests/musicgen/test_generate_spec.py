@@ -57,7 +57,7 @@ def test_a_wrong_request_for_clips_is_refused(values: dict[str, object]) -> None
 
 
 def test_clips_are_decoded_together() -> None:
-    from assistant.musicgen.generation import batches
+    from assistant.musicgen.clip_sounds import batches
 
     spec = GenerateSpec(prompts=("a", "b"), count=9)
     numbers = [[number for number, _prompt in batch] for batch in batches(spec, mixed=True)]

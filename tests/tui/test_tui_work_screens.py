@@ -21,6 +21,7 @@ from assistant.runs.control import request
 from assistant.runs.record import list_runs
 from assistant.serving import client
 from tests.tui.tui_library import Opened, add_clip, add_run, add_track, screen_text, settle, text_of, until
+from tui import generating
 from tui.messages import Generated
 from tui.screens.dialog import ConfirmDialog, TextDialog
 from tui.screens.generate import GenerateScreen
@@ -340,9 +341,22 @@ async def test_the_english_for_a_chinese_prompt_fills_in(opened: Opened) -> None
         screen = generate_page(pilot)
         await pilot.press("e", *"慢板藍調", "enter")
         await until(pilot, lambda: screen.values["english"] == "a slow blues")
+        await until(pilot, lambda: "a slow blues" in screen_text(pilot))
+        # It is a setting like others, which the next translation replaces.
+        await pilot.press("home", "enter", *", sad", "enter")
+        await until(pilot, lambda: screen.values["english"] == "a slow blues, sad")
+        screen.query_one(Form).put("then", "慢板藍調；快樂的迪斯可")
+        await until(pilot, lambda: screen.values["then_english"] == "a slow blues; a disco piece, happy")
+        chosen = generating.spec_values(screen.values)
+        assert chosen["then"] == ("慢板藍調", "快樂的迪斯可")
+        assert chosen["then_english"] == ("a slow blues", "a disco piece, happy")
+        assert chosen["english"] == "a slow blues, sad"
+        screen.query_one(Form).put("then", "rock")
+        await until(pilot, lambda: screen.values["then_english"] == "")
         await pilot.press("e", *(["backspace"] * 4), *"slow jazz", "enter")
         await until(pilot, lambda: screen.values["prompt"] == "slow jazz")
         assert screen.values["english"] == ""
+        assert "In English" not in screen_text(pilot)
 
 
 @pytest.mark.usefixtures("generator")
