@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -58,6 +58,16 @@ def make_optimizer(
     if kind == "adamw8bit":
         return AdamW8bit(groups, lr=0.0, betas=BETAS)
     return torch.optim.AdamW(groups, lr=0.0, betas=BETAS, fused=True)
+
+
+def clip_by_norm(parameters: Iterable[Tensor], limit: float) -> float:
+    """Scale the gradients down where their norm exceeds `limit`; the norm that they had."""
+    trained = [one for one in parameters if one.grad is not None]
+    norm = torch.nn.utils.get_total_norm([one.grad for one in trained if one.grad is not None])
+    found = float(norm)
+    if found > limit:  # torch's own `clip_grad_norm_` multiplies all gradients also by one
+        torch.nn.utils.clip_grads_with_norm_(trained, limit, norm)
+    return found
 
 
 class MovingAverage:

@@ -47,6 +47,8 @@ class Plan:
     reasons: tuple[str, ...]
     sharded: bool = False
     """Whether the layers' weights are shared out among the processes."""
+    compiled: bool = False
+    """Whether the layers are compiled."""
 
 
 def shape_of(lm: Any, frames: int) -> Shape:

@@ -232,6 +232,7 @@ def phase_words(word: str) -> str:
     """What a run does before its first step."""
     known = {
         "tokens": _("Before the first step the tracks are encoded."),
+        "melodies": _("Before the first step the melodies of the tracks are listened for."),
         "features": _("Before the first step the tracks are measured."),
         "load": _("Before the first step the model is loaded."),
     }
