@@ -205,7 +205,7 @@ class TrainScreen(RunPage):
     def _show_pane(self, run: bool) -> None:
         self._shows_run = run
         self.idle_actions = FORM_ACTIONS if run else RUN_ACTIONS
-        self.query_one(KeyBar).refresh()
+        self.query_one(KeyBar).redraw()
         self.query_one("#train-form-pane").display = not run
         self.query_one("#train-run-pane").display = run
         if run:

@@ -22,6 +22,8 @@ NOTES_SHOWN = 2
 LOG_LINES = 200
 LOOKS = ("loss", "codebooks", "samples", "machine", "log")
 """What can be looked at of a run; a digit each."""
+OTHER_LOOKS_CELLS = (20, 6, 4, 0)
+"""The words of those that are not shown are cut until all have room."""
 ALERT_STYLES = {
     "error": ("×", "$text-error"),
     "warning": ("!", "$text-warning"),
@@ -87,13 +89,13 @@ class RunPanel(Vertical):
         self._view, self._empty = view, empty
         if not self.is_mounted:
             return
-        self.query_one("#run-head").refresh()
-        self.query_one("#run-looks").refresh()
-        self.query_one("#run-notes").refresh(layout=True)
+        self.query_one("#run-head", Drawn).redraw()
+        self.query_one("#run-looks", Drawn).redraw()
+        self.query_one("#run-notes", Drawn).redraw(layout=True)
         plot, samples, text = (
             self.query_one(LossPlot),
             self.query_one(SampleList),
-            self.query_one("#run-text"),
+            self.query_one("#run-text", Drawn),
         )
         plot.display = self.look in ("loss", "codebooks")
         samples.display = self.look == "samples"
@@ -109,7 +111,7 @@ class RunPanel(Vertical):
         elif self.look == "samples":
             samples.show(list(reversed(view.samples)))
         else:
-            text.refresh()
+            text.redraw()
 
     def _draw_head(self, width: int) -> Content:
         if self._view is None:
@@ -126,12 +128,19 @@ class RunPanel(Vertical):
             "machine": _("Machine"),
             "log": _("Log"),
         }
-        parts = []
-        for number, look in enumerate(LOOKS, 1):
-            label = words[look] + (f" {len(self._view.samples)}" if look == "samples" else "")
-            shown = "bold $accent" if look == self.look else "$dim"
-            parts.append(Content.assemble((f"{number} ", "$footer-key-foreground"), (label, shown)))
-        line = Content("  ").join(parts)
+        if self._view.samples:
+            words["samples"] += f" {len(self._view.samples)}"
+        line = Content("")
+        for most in OTHER_LOOKS_CELLS:
+            parts = []
+            for number, look in enumerate(LOOKS, 1):
+                here = look == self.look
+                label = words[look] if here else fit(words[look], most)
+                shown = (label, "bold $accent" if here else "$dim")
+                parts.append(Content.assemble((f"{number} ", "$footer-key-foreground"), shown))
+            line = Content("  ").join(parts)
+            if line.cell_length <= width:
+                break
         how = [
             word
             for word, on in (
