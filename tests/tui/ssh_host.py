@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -50,10 +50,12 @@ class Host:
     key: Path
     script: Path
     socket: str
+    terminals: list[Terminal] = field(default_factory=list)
+    """All that were connected."""
 
     def connect(self, remote: str, *options: str) -> Terminal:
         """A terminal with an ssh that runs a command."""
-        return Terminal(
+        terminal = Terminal(
             [
                 "ssh", "-tt", *options, "-p", str(self.port), "-i", str(self.key),
                 "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
@@ -62,6 +64,8 @@ class Host:
             columns=100,
             lines=30,
         )  # fmt: skip
+        self.terminals.append(terminal)
+        return terminal
 
     @property
     def app(self) -> str:
@@ -98,10 +102,15 @@ def sshd(library: Path, tmp_path: Path) -> Iterator[Host]:
         daemon = subprocess.Popen(command, stderr=log)
     here = Host(port, tmp_path / "user", script, f"test-{os.getpid()}-{port}")
     until(lambda: answers(port), "sshd does not answer")
-    yield here
-    subprocess.run(["tmux", "-L", here.socket, "kill-server"], check=False, capture_output=True)
-    daemon.terminate()
-    daemon.wait()
+    try:
+        yield here
+    finally:
+        for terminal in here.terminals:
+            if terminal.descriptor >= 0:
+                cut(terminal)
+        subprocess.run(["tmux", "-L", here.socket, "kill-server"], check=False, capture_output=True)
+        daemon.terminate()
+        daemon.wait()
 
 
 def answers(port: int) -> bool:
@@ -131,6 +140,7 @@ def cut(terminal: Terminal) -> None:
     os.kill(terminal.pid, signal.SIGKILL)
     os.waitpid(terminal.pid, 0)
     os.close(terminal.descriptor)
+    terminal.descriptor = -1
 
 
 def press(terminal: Terminal, keys: bytes, words: str) -> None:

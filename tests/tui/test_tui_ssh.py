@@ -21,7 +21,7 @@ def test_labelling_goes_on_in_tmux_after_the_connection_was_cut(host: Host, musi
     terminal = host.connect(host.in_tmux)
     terminal.wait_for("In the folder")
     terminal.settle(quiet=1.0, most=10.0)
-    press(terminal, b"\x1bOS", "song a.wav")
+    press(terminal, b"\x1bOS", "0 labelled")
     decide(terminal, b"\r", lambda: (music.root / "jazz/song a.wav").exists(), "the first label")
     terminal.settle(quiet=0.5)
     cut(terminal)
@@ -38,7 +38,7 @@ def test_without_tmux_a_cut_ends_the_app_and_keeps_every_label(host: Host, music
     terminal = host.connect(host.app)
     terminal.wait_for("In the folder")
     terminal.settle(quiet=1.0, most=10.0)
-    press(terminal, b"\x1bOS", "song a.wav")
+    press(terminal, b"\x1bOS", "0 labelled")
     decide(terminal, b"\r", lambda: (music.root / "jazz/song a.wav").exists(), "the label")
     cut(terminal)
     until(lambda: not apps(host), "the app goes on without a terminal")
@@ -102,7 +102,7 @@ def test_a_stalled_link_costs_no_processor_time_and_goes_on(host: Host) -> None:
     used = processes(pid)[0].seconds - before
     os.kill(terminal.pid, signal.SIGCONT)
     assert used < 1.0
-    press(terminal, b"\x1bOS", "song a.wav")
+    press(terminal, b"\x1bOS", "0 labelled")
     terminal.send(b"q")
     until(lambda: not apps(host), "q leaves")
     cut(terminal)

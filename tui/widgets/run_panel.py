@@ -16,9 +16,10 @@ from tui.widgets.drawn import Drawn
 from tui.widgets.loss_plot import Lens, LossPlot, codebook_series, run_series
 from tui.widgets.machine import machine_lines, machine_words
 from tui.widgets.sample_list import SampleList
+from tui.wrapping import wrap
 
 BAR_CELLS = 30
-NOTES_SHOWN = 2
+NOTES_SHOWN, NOTES_LINES = 2, 8
 LOG_LINES = 200
 LOOKS = ("loss", "codebooks", "samples", "machine", "log")
 """What can be looked at of a run; a digit each."""
@@ -203,7 +204,8 @@ class RunPanel(Vertical):
             mark, style = ALERT_STYLES[alert.kind]
             lines.append(Content.styled(fit(f"{mark} {visible(alert.title)}", width), style))
             if alert.what_to_do:
-                lines.append(Content.styled(fit(f"  {visible(alert.what_to_do)}", width), "$dim"))
+                hint = wrap(visible(alert.what_to_do), width - 2)
+                lines += [Content.styled(f"  {line}", "$dim") for line in hint]
         if len(view.alerts) > 2:
             more = _("{count} more; the details of the run have all.").format(count=len(view.alerts) - 2)
             lines.append(Content.styled(fit(f"  {more}", width), "$dim"))
@@ -211,7 +213,8 @@ class RunPanel(Vertical):
             lines.append(
                 Content.assemble((_("Made: {model}").format(model=visible(run.model)), "$text-success"))
             )
-        for moment, words in view.notes[-NOTES_SHOWN:]:
+        room = max(0, min(NOTES_SHOWN, NOTES_LINES - len(lines)))
+        for moment, words in view.notes[len(view.notes) - room :]:
             when = time.strftime("%H:%M:%S", time.localtime(moment))
             lines.append(Content.styled(fit(f"{when} {visible(words)}", width), "$dim"))
         return lines
