@@ -38,7 +38,7 @@ VARIATIONS = 4
 
 def start_values(settings: Settings) -> dict[str, Any]:
     """The form at its first opening."""
-    from assistant.musicgen.meaning import generate_meanings
+    from assistant.musicgen.clip_meanings import generate_meanings
     from assistant.musicgen.spec import GenerateSpec
 
     return as_shown(GenerateSpec.from_settings(settings).as_dict(), generate_meanings())
@@ -46,7 +46,7 @@ def start_values(settings: Settings) -> dict[str, Any]:
 
 def fields(models: Sequence[ModelInfo]) -> list[Field]:
     """The lines of the form, in the language in use."""
-    from assistant.musicgen.meaning import generate_meanings
+    from assistant.musicgen.clip_meanings import generate_meanings
 
     options = [model_option(model) for model in models]
     return fields_of(
@@ -66,7 +66,7 @@ def model_option(model: ModelInfo) -> Option:
 
 def spec_values(values: dict[str, Any]) -> dict[str, Any]:
     """The form's values as fields of `GenerateSpec`."""
-    from assistant.musicgen.meaning import generate_meanings
+    from assistant.musicgen.clip_meanings import generate_meanings
 
     prompt = str(values.get("prompt") or "").strip()
     return as_chosen({**values, "prompt": prompt}, generate_meanings())
@@ -74,7 +74,7 @@ def spec_values(values: dict[str, Any]) -> dict[str, Any]:
 
 def from_recipe(recipe: dict[str, Any], *, seed: bool) -> dict[str, Any]:
     """What of a clip's recipe goes back into the form; its seed too, or one by chance."""
-    from assistant.musicgen.meaning import generate_meanings
+    from assistant.musicgen.clip_meanings import generate_meanings
     from assistant.musicgen.spec import GenerateSpec
 
     names = [field.name for field in dataclasses.fields(GenerateSpec) if field.name not in NOT_REUSED]

@@ -40,7 +40,7 @@ CHOSEN = ("preset", "name", "model", "genres", "device")
 
 def preset_values(preset: str, settings: Settings) -> dict[str, Any]:
     """The values of a preset, as the command line has them."""
-    from assistant.musicgen.meaning import finetune_meanings
+    from assistant.musicgen.finetune_meanings import finetune_meanings
     from assistant.musicgen.spec import FinetuneSpec
 
     values = FinetuneSpec.from_settings(settings, preset=preset, name="x").as_dict()
@@ -63,7 +63,7 @@ def values_of_run(run: RunRecord) -> tuple[dict[str, Any], str]:
 
     A run that ended for want of memory gets half the batch and twice the accumulation.
     """
-    from assistant.musicgen.meaning import finetune_meanings
+    from assistant.musicgen.finetune_meanings import finetune_meanings
 
     values = {**as_shown(run.spec, finetune_meanings()), "name": ""}
     if (run.error or {}).get("kind") != "memory":
@@ -79,7 +79,7 @@ def values_of_run(run: RunRecord) -> tuple[dict[str, Any], str]:
 
 def spec_values(values: dict[str, Any]) -> dict[str, Any]:
     """The form's values as fields of `FinetuneSpec`; without a name, one of style and date."""
-    from assistant.musicgen.meaning import finetune_meanings
+    from assistant.musicgen.finetune_meanings import finetune_meanings
 
     chosen = as_chosen(
         {name: value for name, value in values.items() if value is not None}, finetune_meanings()
@@ -93,7 +93,7 @@ def spec_values(values: dict[str, Any]) -> dict[str, Any]:
 
 def fields(snapshot: Snapshot | None, models: Sequence[ModelInfo]) -> list[Field]:
     """The lines of the form, in the language in use."""
-    from assistant.musicgen.meaning import finetune_meanings
+    from assistant.musicgen.finetune_meanings import finetune_meanings
 
     genres = [genre for genre in snapshot.genres if genre.tracks] if snapshot else []
     return fields_of(

@@ -38,8 +38,8 @@ class Measurer:
         self._last = self._first + round(EXCERPT_SECONDS * rate)
         self._excerpt: list[Array] = []
         self._patches = _patches(rate) if listen else None
-        self._samples = np.zeros(0, np.float32)
         self._spectra: Array | None = None
+        self._tonal = np.zeros((0, 2, 0), np.complex64)
         self._difference = self._sum = 0.0
         self.frames = 0
 
@@ -84,7 +84,7 @@ class Measurer:
         spectra = self._spectrogram()
         if len(spectra):
             facts |= _rhythm_and_colour(spectra)
-            key = key_of_profile(pitch_classes(self._samples))
+            key = key_of_profile(pitch_classes(self._tonal))
             if key is not None:
                 facts["key"] = _of_sound(key[0], key[1])
         if self._patches is not None:
@@ -106,8 +106,8 @@ class Measurer:
             if len(samples) < _SHORTEST * self._rate or np.abs(samples).max() <= _QUIETEST:
                 self._spectra = np.zeros((0, 0), np.float32)
             else:
-                self._samples = soxr.resample(samples, self._rate, RATE, quality="MQ")
-                self._spectra = spectrogram(self._samples)
+                samples = soxr.resample(samples, self._rate, RATE, quality="MQ")
+                self._spectra, self._tonal = spectrogram(samples)
         return self._spectra
 
 

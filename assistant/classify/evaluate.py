@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from assistant.audio.tags import read_tags
 from assistant.classify.calibration import calibrate
 from assistant.classify.choice import choose
-from assistant.classify.lab import Fitted, Item, Lab, OnEvent, cross_fitted
+from assistant.classify.lab import Fitted, Item, Lab, cross_fitted
 from assistant.classify.models import AUTO, check_model
 from assistant.classify.process import start_worker
 from assistant.classify.report import HeldOut, Report, figures
@@ -22,6 +22,7 @@ from assistant.classify.training import check_settings, enough
 from assistant.config import ClassifierSettings
 from assistant.errors import CallError, FileError, MusicHelperError
 from assistant.i18n import _
+from assistant.workers import Emit
 
 SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".au", ".aif", ".aiff"}
 
@@ -34,7 +35,7 @@ def evaluate_folder(
     lists: Sequence[Path] = (),
     folds: int = 0,
     leaky: bool = True,
-    on_event: OnEvent | None = None,
+    on_event: Emit | None = None,
 ) -> Report:
     """Train and test a model on the audio files of `folder`, each in a folder of its genre.
 

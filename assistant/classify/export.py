@@ -6,15 +6,16 @@ import json
 from pathlib import Path
 
 from assistant.classify.features import FEATURES_VERSION, FeatureSpec, cached_features
-from assistant.classify.lab import Lab, OnEvent
+from assistant.classify.lab import Lab
 from assistant.classify.process import start_worker
 from assistant.classify.store import features_folder
 from assistant.classify.training import collect
 from assistant.files import whole_file
 from assistant.library.library import Library
+from assistant.workers import Emit
 
 
-def export_features(library: Library, path: Path, on_event: OnEvent | None = None) -> int:
+def export_features(library: Library, path: Path, on_event: Emit | None = None) -> int:
     """Write `{"mapping": [genres], "labels": [number of each segment], "mfcc": [segments]}`.
 
     Tracks that cannot be used are not in it. Written piece by piece, so that a large library does not

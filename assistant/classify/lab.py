@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,7 @@ from assistant.classify.process import base_request, source
 from assistant.classify.split import Member
 from assistant.config import ClassifierSettings
 from assistant.library.duplicates import leaders, same_sounds
-from assistant.workers import Worker
-
-OnEvent = Callable[[dict[str, Any]], None]
+from assistant.workers import Emit, Worker
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Lab:
         worker: Worker,
         settings: ClassifierSettings,
         cache: Path,
-        on_event: OnEvent | None = None,
+        on_event: Emit | None = None,
     ) -> None:
         self._worker, self._settings, self._on_event = worker, settings, on_event
         self._base = base_request(settings, cache)

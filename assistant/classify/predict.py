@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -26,15 +26,13 @@ from assistant.errors import FileError, MusicHelperError
 from assistant.i18n import _
 from assistant.library.ledger import STRANGE, Proposal, Track
 from assistant.library.library import Library
-from assistant.workers import Worker
+from assistant.workers import Emit, Worker
 
 OUTSIDE_AT_ONCE = 16
 """So many decoded files lie in the temporary folder at the same time."""
 
 TRACKS_AT_ONCE = 256
 """So many are heard until their proposals are written."""
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ class Predictor:
         return report
 
     def predict(
-        self, sources: Sequence[tuple[Path, str | None]], on_event: OnEvent | None = None
+        self, sources: Sequence[tuple[Path, str | None]], on_event: Emit | None = None
     ) -> list[Prediction | FileError]:
         """For each (readable audio file, content hash or None), the prediction or what is wrong with it."""
         report = self.report()
@@ -144,7 +142,7 @@ class Predictor:
 def predict(
     library: Library,
     files: Sequence[Path],
-    on_event: OnEvent | None = None,
+    on_event: Emit | None = None,
     *,
     predictor: Predictor | None = None,
 ) -> list[Prediction]:
@@ -187,7 +185,7 @@ def predict(
 
 
 def _predict_outside(
-    library: Library, predictor: Predictor, files: Sequence[Path], on_event: OnEvent
+    library: Library, predictor: Predictor, files: Sequence[Path], on_event: Emit
 ) -> list[Prediction | FileError]:
     """Files that are no tracks of the library are decoded by a guarded process first."""
     from assistant.audio.guard import Decoders
@@ -215,7 +213,7 @@ def _predict_outside(
     return [result for result in results if result is not None]
 
 
-def propose(library: Library, on_event: OnEvent | None = None, *, predictor: Predictor | None = None) -> int:
+def propose(library: Library, on_event: Emit | None = None, *, predictor: Predictor | None = None) -> int:
     """Write proposals for the ready tracks without a genre, some at a time; returns how many are new.
 
     A track that has one of this version, made after its last change, is not heard again.

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assistant.classify.lab import Lab, OnEvent, cross_fitted
+from assistant.classify.lab import Lab, cross_fitted
 from assistant.classify.models import candidates
 from assistant.classify.process import start_worker
 from assistant.classify.split import split_folds
 from assistant.classify.store import features_folder
 from assistant.classify.training import check_settings, collect, enough
 from assistant.library.library import Library
+from assistant.workers import Emit
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Suspicion:
     suggested_probability: float
 
 
-def suspicious_labels(library: Library, on_event: OnEvent | None = None) -> list[Suspicion]:
+def suspicious_labels(library: Library, on_event: Emit | None = None) -> list[Suspicion]:
     """The tracks whose genre folder is probably wrong, the most suspicious first.
 
     Found by cross-validation with the model that the number of tracks allows, as in confident learning

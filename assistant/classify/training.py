@@ -10,7 +10,7 @@ from typing import Any
 
 from assistant.classify.choice import Choice, choose
 from assistant.classify.features import FEATURES_VERSION
-from assistant.classify.lab import Item, Lab, OnEvent
+from assistant.classify.lab import Item, Lab
 from assistant.classify.models import NETWORKS, candidates, check_model
 from assistant.classify.process import start_worker
 from assistant.classify.report import Report, figures, write_report
@@ -21,10 +21,11 @@ from assistant.errors import CallError, MusicHelperError
 from assistant.i18n import _
 from assistant.library.duplicates import leaders
 from assistant.library.library import Library
+from assistant.workers import Emit
 
 
 def train_classifier(
-    library: Library, on_event: OnEvent | None = None, *, model: str | None = None, leaky: bool | None = None
+    library: Library, on_event: Emit | None = None, *, model: str | None = None, leaky: bool | None = None
 ) -> Report:
     """Train a new version on the tracks in genre folders and measure it on held-out tracks.
 

@@ -13,7 +13,7 @@ from assistant.commands.options import Commands, add_command, add_group
 from assistant.commands.shelf import add_shelf_commands, clip_document, marks
 from assistant.errors import CallError
 from assistant.i18n import _, ngettext
-from assistant.musicgen.meaning import generate_meanings
+from assistant.musicgen.clip_meanings import generate_meanings
 from assistant.musicgen.models import EXPORT_FORMATS
 
 if TYPE_CHECKING:

@@ -140,13 +140,18 @@ def usable_threads() -> int:
     return max(1, min(8, cores, int(allowed) if allowed.isdigit() and int(allowed) else cores))
 
 
+def worth_threads(parameters: int) -> bool:
+    """Whether decoding steps that read so many weights go faster with several CPU threads."""
+    return parameters >= _WORTH_THREADS
+
+
 def decoding_threads(parameters: int) -> int:
     """CPU threads for decoding steps that read so many weights.
 
     A step of a small model is a hundred products of some ten microseconds, and at the end of each the
     threads would wait for one another: one thread is faster alone, and far faster on a busy machine.
     """
-    return 1 if parameters < _WORTH_THREADS else usable_threads()
+    return usable_threads() if worth_threads(parameters) else 1
 
 
 @contextmanager

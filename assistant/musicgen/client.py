@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from assistant.library.library import Library
 from assistant.musicgen.spec import FinetuneSpec
-from assistant.workers import Worker
+from assistant.workers import Emit, Worker
 
 WORKER_MODULE = "assistant.musicgen.worker"
 
@@ -17,10 +16,8 @@ WORKER_MODULE = "assistant.musicgen.worker"
 # shared with other work the codec made 5 steps in 25 s with them, and 54 without.
 QUIET_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
 
-OnEvent = Callable[[dict[str, Any]], None]
 
-
-def look_ahead(library: Library, spec: FinetuneSpec, on_event: OnEvent | None = None) -> dict[str, Any]:
+def look_ahead(library: Library, spec: FinetuneSpec, on_event: Emit | None = None) -> dict[str, Any]:
     """What a fine-tune would take, as `preflight.Preflight` has it; two steps are tried and forgotten.
 
     Raises what the run itself would raise.

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from assistant.library.library import Library
+from assistant.workers import Emit
 
 CODEC_SECONDS = 75.0
 
-OnEvent = Callable[[dict[str, Any]], None]
-
 
 def build_small_model(
-    library: Library, *, codec_seconds: float = CODEC_SECONDS, on_event: OnEvent | None = None
+    library: Library, *, codec_seconds: float = CODEC_SECONDS, on_event: Emit | None = None
 ) -> Path:
     """Train the small EnCodec on the ready tracks and write it with a fresh language model.
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -16,10 +14,9 @@ from numpy.typing import NDArray
 from assistant.files import sync
 from assistant.library.ledger import Track
 from assistant.library.library import Library
+from assistant.workers import Emit
 
 TRACKS_IN_SHARD = 256
-
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class TokenSummary:
     """Tracks that could not be encoded, each with the reason."""
 
 
-def build_tokens(library: Library, model: str, on_event: OnEvent | None = None) -> TokenSummary:
+def build_tokens(library: Library, model: str, on_event: Emit | None = None) -> TokenSummary:
     """Encode the ready tracks that are not encoded yet, in a process of its own.
 
     `on_event` gets {"event": "tokens", "done", "total"}. What was encoded before an interruption

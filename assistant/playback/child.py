@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -42,7 +43,7 @@ class _Sound:
     """The child has ended, and why is known."""
 
 
-class ChildPlayer:
+class ChildPlayer(ABC):
     """A process of its own plays each file; what it is, a subclass says."""
 
     kind = ""
@@ -55,9 +56,9 @@ class ChildPlayer:
         self._sound: _Sound | None = None
         self._problem = ""
 
+    @abstractmethod
     def arguments(self, take: Take) -> list[str]:
         """The program to start, which says one JSON line when the sound begins (see `speaker`)."""
-        raise NotImplementedError
 
     def feed(self, take: Take) -> Path | None:
         """The file for the program's standard input."""

@@ -21,8 +21,7 @@ from assistant.runs.gpu import device_for
 from assistant.serving import start
 from assistant.serving.place import engine_place
 from assistant.serving.protocol import Link, Message, environment
-from assistant.serving.start import OnEvent
-from assistant.workers import ReportedError
+from assistant.workers import Emit, ReportedError
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Generator:
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
-    def generate(self, spec: GenerateSpec, on_event: OnEvent | None = None) -> list[Clip]:
+    def generate(self, spec: GenerateSpec, on_event: Emit | None = None) -> list[Clip]:
         """Make the clips; each is written, with its recipe, and in the ledger as soon as it is done.
 
         Events: {"event": "english", "english", "left_out", "elsewhere", "unknown"} for a prompt that was
@@ -141,7 +140,7 @@ class Generator:
             spec = dataclasses.replace(spec, seed=secrets.randbelow(LARGEST_SEED - len(spec.clips)))
         return spec
 
-    def _ask(self, message: Message, on_event: OnEvent) -> None:
+    def _ask(self, message: Message, on_event: Emit) -> None:
         """Send the message and hear the engine to its end. Raises `_Left`, `ConnectionError` and what
         `generate` raises."""
         link = start.reach(on_event, self._cancelled.is_set)
@@ -180,7 +179,7 @@ class Generator:
         return os.fsdecode(path)
 
 
-def _in_english(spec: GenerateSpec, on_event: OnEvent | None) -> GenerateSpec:
+def _in_english(spec: GenerateSpec, on_event: Emit | None) -> GenerateSpec:
     """The request with the English for its prompt; each that is translated is told.
 
     Raises `CallError` where nothing of a prompt is understood.

@@ -15,10 +15,10 @@ from assistant.errors import MusicHelperError
 from assistant.i18n import _
 from assistant.serving.place import EnginePlace, engine_place, program_stamp
 from assistant.serving.protocol import Link, Message
+from assistant.workers import Emit
 
 SERVER_COMMAND: tuple[str, ...] = (sys.executable, "-m", "assistant.serving.server")
 
-OnEvent = Callable[[dict[str, Any]], None]
 
 _START_SECONDS = 30.0
 _GREETING_SECONDS = 10.0
@@ -39,7 +39,7 @@ def connect(place: EnginePlace) -> tuple[Link, Message] | None:
         return None
 
 
-def reach(on_event: OnEvent, cancelled: Callable[[], bool]) -> Link | None:
+def reach(on_event: Emit, cancelled: Callable[[], bool]) -> Link | None:
     """A link to an engine of exactly this program; starts it, and lets an older one finish first.
 
     None after `cancelled()`. Events: {"event": "starting"} and {"event": "waiting", "for": "upgrade"}.

@@ -7,9 +7,10 @@ import pyloudnorm
 import pytest
 from scipy.signal import sosfilt
 
-from assistant.audio.key import key_of_profile
+from assistant.audio.key import key_of_profile, pitch_classes
 from assistant.audio.loudness import LoudnessMeter, _k_weighting
 from assistant.audio.measure import Measurer
+from assistant.audio.spectrum import HOP, WINDOW, spectrogram
 from tests.made_sounds import beat, tone
 
 RATE = 22050
@@ -50,6 +51,32 @@ def test_a_held_tone_has_no_tempo() -> None:
     found = facts(tone(10, RATE, 1))
     assert found["onsets"] == 0
     assert "bpm" not in found
+
+
+@pytest.mark.parametrize("note", range(36, 48))  # C2 to B2: two semitones and more lie within one bin
+def test_bass_notes_are_told_apart(note: int) -> None:
+    time = np.arange(4 * RATE) / RATE
+    sound = sum(np.sin(2 * np.pi * 440 * 2 ** ((n - 69) / 12) * time) for n in (note, note + 31))
+    _magnitudes, tonal = spectrogram(np.asarray(sound, np.float32))
+    assert set(np.argsort(pitch_classes(tonal))[-2:]) == {note % 12, (note + 7) % 12}
+
+
+def test_one_transform_serves_all_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
+    import scipy.fft
+
+    transformed = []
+    rfft = scipy.fft.rfft
+
+    def counted(frames: np.ndarray, **options: int) -> np.ndarray:
+        transformed.append(len(frames))
+        return np.asarray(rfft(frames, **options))
+
+    monkeypatch.setattr(scipy.fft, "rfft", counted)
+    measurer = Measurer(RATE, 1, 10.0)
+    measurer.add(beat(120.0)[: 10 * RATE, None].astype(np.float32))
+    measurer.fingerprint()
+    assert {"bpm", "brightness", "onsets"} <= set(measurer.facts())
+    assert sum(transformed) == (measurer.frames - WINDOW) // HOP + 1
 
 
 def test_no_key_without_notes() -> None:

@@ -323,7 +323,7 @@ def _facts(audio: Audio) -> tuple[float, ...]:
 
     blocks = audio[: len(audio) // 1600 * 1600].reshape(-1, 1600)
     levels = np.sqrt(np.mean(blocks**2, axis=1))
-    spectra = spectrogram(soxr.resample(audio, SAMPLE_RATE, _HEARD_RATE).astype(np.float32))
+    spectra, _tonal = spectrogram(soxr.resample(audio, SAMPLE_RATE, _HEARD_RATE).astype(np.float32))
     strength, _rise = onset_strength(spectra)
     shape = np.log(spectra + 1e-3 * spectra.max())
     return (
@@ -346,7 +346,7 @@ def tempo_table(engine: Any, each: int, cfg: float) -> str:
         found = []
         for audio in sounds(engine, [f"a rock track at {bpm} bpm with drums"] * each, 100 * bpm, cfg):
             samples = soxr.resample(audio, SAMPLE_RATE, _HEARD_RATE).astype(np.float32)
-            found.append(tempo_of_onsets(*onset_strength(spectrogram(samples)))[0] or 0.0)
+            found.append(tempo_of_onsets(*onset_strength(spectrogram(samples)[0]))[0] or 0.0)
         right = [
             min(abs(math.log2(max(one, 1) / bpm * k)) for k in (0.5, 1, 2)) < math.log2(1.04) for one in found
         ]

@@ -99,6 +99,11 @@ def test_a_step_over_a_bucket_is_the_step(lm: Any, codes: torch.Tensor) -> None:
     assert off(found, audiocrafts(lm, codes, weights)) < 1e-5
 
 
+def test_small_models_keep_halves_unless_asked_for_more(lm: Any) -> None:
+    kept = {name: pack_weights(lm, name).kept for name in ("float32", "float16", "int8")}
+    assert kept == {"float32": torch.float32, "float16": torch.float16, "int8": torch.float16}
+
+
 def test_the_stack_is_compiled(lm: Any) -> None:
     assert isinstance(pack_weights(lm, "float32").step, torch.jit.ScriptModule)
 

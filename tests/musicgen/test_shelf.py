@@ -14,7 +14,8 @@ from assistant.errors import MusicHelperError
 from assistant.library import moves
 from assistant.library.library import Library
 from assistant.musicgen import shelf as shelf_module
-from assistant.musicgen.meaning import finetune_meanings, generate_meanings
+from assistant.musicgen.clip_meanings import generate_meanings
+from assistant.musicgen.finetune_meanings import finetune_meanings
 from assistant.musicgen.shelf import Shelf
 from assistant.musicgen.spec import FinetuneSpec, GenerateSpec
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from assistant.musicgen.engine.cached_attention import attend
+
 _EPSILON = 1e-5  # of audiocraft's layer norms
 
 
@@ -71,16 +73,21 @@ class Layer(nn.Module):
         up: nn.Module,
         gelu: bool,
         down: nn.Module,
+        alone: bool,
     ) -> None:
         super().__init__()
         self.norm, self.qkv, self.out = norm, qkv, out
         self.cross = cross
         self.inner_norm, self.up, self.gelu, self.down = inner_norm, up, gelu, down
+        # Whether one CPU thread computes.
+        self.alone = alone
 
     def forward(
         self, x: Tensor, place: Tensor, attended: int, bias: Tensor | None, keys: Tensor, values: Tensor
     ) -> Tensor:
         """`x` `[padded, dim]` after it heard the first `attended` places of the caches."""
+        if self.alone and bias is None:
+            return x + self.out(attend(self.qkv(self.norm(x)), keys, values, attended))
         rows, heads, size = keys.size(0), keys.size(1), keys.size(3)
         packed = self.qkv(self.norm(x)).to(keys.dtype).view(-1, 3, heads, 1, size)
         q, k, v = packed.narrow(0, 0, rows).unbind(1)

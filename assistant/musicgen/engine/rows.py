@@ -25,12 +25,12 @@ class Rows:
 
     def __init__(self, weights: Weights, rows: int, length: int, words: Sequence[Tensor]) -> None:
         self._weights, self._rows = weights, rows
-        device, number, layers = weights.device, weights.number, len(weights.stack.layers)
+        device, layers = weights.device, len(weights.stack.layers)
         tile = 1 if device.type == "cpu" else _GPU_TILE
         self.padded = -(-rows // tile) * tile
         each = (rows, weights.heads, length, weights.dim // weights.heads)
-        self._keys = [torch.zeros(each, device=device, dtype=number) for _layer in range(layers)]
-        self._values = [torch.zeros(each, device=device, dtype=number) for _layer in range(layers)]
+        self._keys = [torch.zeros(each, device=device, dtype=weights.kept) for _layer in range(layers)]
+        self._values = [torch.zeros(each, device=device, dtype=weights.kept) for _layer in range(layers)]
         self._words: list[Tensor] = []
         self._mask: Tensor | None = None
         self._heard: list[Tensor] = []
@@ -53,8 +53,11 @@ class Rows:
         for place, layer in enumerate(self._layers):
             packed = layer.qkv(layer.norm(x)).to(number)
             q, k, v = packed.view(rows, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
+            # What is heard is what is kept, as in the steps that follow.
+            k, v = k.to(self._weights.kept), v.to(self._weights.kept)
             self._keys[place][:, :, :length] = k
             self._values[place][:, :, :length] = v
+            k, v = k.to(number), v.to(number)
             heard = F.scaled_dot_product_attention(q, k, v, is_causal=True)
             x = x + layer.out(heard.transpose(1, 2).reshape(rows * length, dim).float())
             if self._heard:

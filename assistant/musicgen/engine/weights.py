@@ -12,6 +12,7 @@ from torch import Tensor
 
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
+from assistant.musicgen import backend
 from assistant.musicgen.engine.layers import Cross, Layer, Norm, Stack
 from assistant.musicgen.engine.products import pack, require_eight_bits
 from assistant.musicgen.forward import has_known_shape
@@ -34,7 +35,9 @@ class Weights:
     max_period: float
     positional_scale: float
     number: torch.dtype
-    """Of the keys and values."""
+    """Of the numbers in an attention."""
+    kept: torch.dtype
+    """Of the keys and values that are kept."""
     device: torch.device
     parameters_a_step: int
     """Weights that a step reads."""
@@ -62,12 +65,17 @@ def pack_weights(lm: Any, precision: str) -> Weights:
     device = first.device
     if precision == "int8":
         require_eight_bits(device)
+    parameters = _parameters_a_step(lm)
     number = torch.float32
     if device.type != "cpu":
         number = torch.float16 if precision == "int8" else getattr(torch, precision)
+    kept = number
+    alone = device.type == "cpu" and not backend.worth_threads(parameters)
+    if alone and precision != "float32":
+        kept = torch.float16
     biases = [one.bias for one in lm.linears]
     stack = Stack(
-        [_layer(layer, precision) for layer in lm.transformer.layers],
+        [_layer(layer, precision, alone) for layer in lm.transformer.layers],
         _norm(lm.out_norm),
         pack(
             torch.cat([one.weight for one in lm.linears]),
@@ -87,8 +95,9 @@ def pack_weights(lm: Any, precision: str) -> Weights:
         max_period=float(lm.transformer.max_period),
         positional_scale=float(lm.transformer.positional_scale),
         number=number,
+        kept=kept,
         device=device,
-        parameters_a_step=_parameters_a_step(lm),
+        parameters_a_step=parameters,
     )
 
 
@@ -109,7 +118,7 @@ def scripted(module: Any) -> Any:
         return module
 
 
-def _layer(layer: Any, precision: str) -> Layer:
+def _layer(layer: Any, precision: str, alone: bool) -> Layer:
     attention = layer.self_attn
     return Layer(
         norm=_norm(layer.norm1),
@@ -120,6 +129,7 @@ def _layer(layer: Any, precision: str) -> Layer:
         up=pack(layer.linear1.weight, layer.linear1.bias, precision),
         gelu=_is_gelu(layer.activation),
         down=pack(*_scaled(layer.linear2, layer.layer_scale_2), precision),
+        alone=alone,
     )
 
 
