@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -17,8 +16,6 @@ from assistant.i18n import _, set_language
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
 
 SWITCH_SECONDS = 0.001
-GARBAGE_THRESHOLDS = (50_000, 20, 100)
-"""Objects, and collections of younger ones, until the next one of each generation."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,11 +78,10 @@ def run(root: Path | None, settings: Settings, config: Path | None) -> int:
 
     from tui.app import MusicHelperApp
 
-    # A key is not to wait for a thread that reads a long list, nor for a search of it for garbage.
+    # A key is not to wait for a thread that reads a long list.
     sys.setswitchinterval(SWITCH_SECONDS)
-    gc.freeze()
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
     app = MusicHelperApp(root, settings, config_file=config or _named_config())
+    app.garbage.begin()
     guard = Guard(app)
 
     async def show() -> None:

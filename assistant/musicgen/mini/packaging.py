@@ -40,7 +40,6 @@ def write_mini(work: Path, folder: Path = MINI_FOLDER) -> None:
         "name": "mini",
         "kind": "built-in",
         "licence": LICENCE,
-        "trained": True,
         "parameters": parameters_of(training.lm),
         "span": SPAN_SECONDS,
         "codec": {
