@@ -149,7 +149,8 @@ def learnt(place: Path, called: argparse.Namespace) -> str:
         ],
     )
     return (
-        f"The base is the built-in model, `{BUILT_IN}`. Classifier: {report.accuracy:.0%} of held-out tracks right, chance {report.chance:.0%}. "
+        f"The base is the built-in model, `{BUILT_IN}`. "
+        f"Classifier: {report.accuracy:.0%} of held-out tracks right, chance {report.chance:.0%}. "
         f"{time.monotonic() - began:.0f} s in all.\n\n{losses}\n{style_table}\n"
         f"Tuned minus base: {np.mean(of_tuned) - np.mean(of_base):+.3f}, "
         f"95 % between {low:+.3f} and {high:+.3f}.\n"
