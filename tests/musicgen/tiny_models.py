@@ -86,6 +86,6 @@ def write_tiny_model(
         lm_state=lm.state_dict(),
         lm_config=blueprint.as_yaml(lm_config),
         codec=blueprint.package(codec.state_dict(), blueprint.as_yaml(codec_config)),
-        card={"kind": "folder", "licence": "own"},
+        card={"kind": "folder", "licence": "MIT"},
     )
     return folder
