@@ -7,8 +7,8 @@ from typing import Any
 README_FILE = "README.md"
 _LICENCES = {
     "MIT": (
-        "MIT, as the built-in model that it is made from. Whoever has rights to the music that it learnt from "
-        "keeps them."
+        "MIT, as the built-in model that it is made from. Whoever has rights to the music that it learnt "
+        "from keeps them."
     ),
     "CC-BY-NC-4.0": (
         "CC-BY-NC 4.0, as the released MusicGen weights that it is made from: share and adapt with "
