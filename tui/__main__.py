@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from assistant.config import CONFIG_VARIABLE, Settings, load_settings
@@ -67,7 +68,7 @@ def library_root(named: Path | None, settings: Settings) -> Path | None:
 
 def run(root: Path | None, settings: Settings, config: Path | None) -> int:
     """Show the app in this terminal until the person leaves."""
-    from tui.terminal import Guard, is_usable
+    from tui.terminal import Guard, go_on_only_after_stop, is_usable
 
     if not is_usable():
         raise CallError(
@@ -85,7 +86,10 @@ def run(root: Path | None, settings: Settings, config: Path | None) -> int:
     guard = Guard(app)
 
     async def show() -> None:
-        guard.install(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        guard.install(loop)
+        redraw = partial(loop.call_soon_threadsafe, app.action_redraw)
+        app.with_terminal = partial(go_on_only_after_stop, redraw)
         await app.run_async()
         guard.left()
 

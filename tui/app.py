@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
@@ -138,6 +138,8 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
         self._last_key = 0.0
         self._shown = Shown()
         self._wanted_run: str | None = None
+        self.with_terminal: Callable[[], None] | None = None
+        """Called once the terminal has been taken."""
         self.wanted_model: str | None = None
         """A model to generate with, for the page that is gone to next."""
         self.register_theme(MUSICHELPER)
@@ -151,6 +153,8 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
     # Beginning and end
 
     def on_mount(self) -> None:
+        if self.with_terminal is not None:
+            self.with_terminal()
         self.set_keymap(self.keys.keymap)
         self.set_interval(POLL_SECONDS, self._poll)
         if self.theme != self.settings.interface.theme:

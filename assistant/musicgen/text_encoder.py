@@ -32,7 +32,7 @@ class KeptTexts:
         import torch
 
         key = _key(text)
-        if key not in self._arrays or not self._arrays.intact(key):
+        if not self._arrays.intact(key):
             return None
         return torch.from_numpy(np.ascontiguousarray(self._arrays.read(key).T))
 
