@@ -92,7 +92,7 @@ class ClassifierSettings(_Section, frozen=True):
 class MusicGenSettings(_Section, frozen=True):
     """Models, fine-tuning and generation."""
 
-    model: str = "small-built-in"
+    model: str = "mini"
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     method: Literal["auto", "lora", "full"] = "auto"

@@ -205,7 +205,6 @@ def _look_ahead(context: Context, spec: FinetuneSpec) -> int:
 
 def _show_preparing(context: Context, event: dict[str, Any]) -> None:
     words = {
-        "model": _("making the small model…"),
         "tokens": _("encoding…"),
         "melodies": _("listening for melodies…"),
         "steps": _("trying two steps…"),

@@ -23,9 +23,12 @@ from assistant.musicgen.tokens import TokenCache, tracks_with_audio
 if TYPE_CHECKING:
     import torch
 
-PIECE_SECONDS = 60
+PIECE_SECONDS = 26
 CONTEXT_SECONDS = 2
-"""Each piece is encoded with this much of its neighbours, whose frames are then left out."""
+"""Each piece is encoded with at least this much of its neighbours, whose frames are then left out."""
+AT_ONCE, AT_ONCE_ON_GPU = 2, 4
+"""Pieces that go through the codec together: its recurrent layers take as long for one as for several. Two
+minutes at once take some 3 GiB in Meta's codec."""
 
 
 def read_sound(path: Path, rate: int, channels: int, removed: Collection[str] = ()) -> NDArray[np.float32]:
@@ -47,17 +50,28 @@ def encode(codec: Any, samples: NDArray[np.float32], device: torch.device) -> ND
     """Tokens `[codebooks, frames]` of `[channels, samples]` at the codec's rate."""
     import torch
 
+    from assistant.musicgen.engine import codec as codecs
+
     hop = round(codec.sample_rate / codec.frame_rate)
     piece, context = PIECE_SECONDS * codec.sample_rate // hop, CONTEXT_SECONDS * codec.sample_rate // hop
     frames = -(-samples.shape[1] // hop)
+    window = piece + 2 * context
+    firsts = range(0, frames, piece)
+    # All windows are of one length, those at the ends too, so that they can go together.
+    begins = [max(0, min(first - context, frames - window)) for first in firsts]
+    together = AT_ONCE if device.type == "cpu" else AT_ONCE_ON_GPU
     parts = []
-    for first in range(0, frames, piece):
-        last = min(frames, first + piece)
-        begin, end = max(0, first - context), min(frames, last + context)
-        wave = torch.from_numpy(np.ascontiguousarray(samples[:, begin * hop : end * hop])).to(device)
+    for place in range(0, len(begins), together):
+        some = slice(place, place + together)
+        waves = [
+            torch.from_numpy(np.ascontiguousarray(samples[:, first : first + window * hop])).to(device)
+            for first in (begin * hop for begin in begins[some])
+        ]
         with torch.inference_mode():
-            codes, _scale = codec.encode(wave[None])
-        parts.append(codes[0, :, first - begin : last - begin].to("cpu", torch.int16).numpy())
+            found = codecs.encode(codec, waves)
+        for first, begin, codes in zip(firsts[some], begins[some], found, strict=True):
+            last = min(frames, first + piece)
+            parts.append(codes[:, first - begin : last - begin].to("cpu", torch.int16).numpy())
     return np.concatenate(parts, axis=1)
 
 

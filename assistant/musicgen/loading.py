@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from assistant.musicgen.engine.engine import Engine
 
-LONGEST_SPAN = 30.0
-"""Seconds that Meta's models have learnt at once."""
-
 
 def load(name: str, paths: LibraryPaths, device: str, precision: str) -> Engine:
     """A model ready to generate; its codec always computes in float32."""
@@ -35,19 +32,16 @@ def load(name: str, paths: LibraryPaths, device: str, precision: str) -> Engine:
     chosen = backend.choose_clip_precision(precision, place)
     backend.prepare()
     import torch
-    from audiocraft.models import builders
 
-    from assistant.musicgen.engine.codec import fold_norms
     from assistant.musicgen.engine.engine import Engine
 
     source = model_folder(name, paths)
     # On a GPU 8-bit weights are made of halves, of which more fit.
     number = torch.float32 if place.type == "cpu" else getattr(torch, chosen.replace("int8", "float16"))
     lm = load_lm(name, source, place, number)
-    codec = builders.get_wrapped_compression_model(load_codec(name, source, place), lm.cfg)
-    fold_norms(codec)
+    codec = load_folded_codec(name, source, place, lm)
     with explained(name):
-        model = Engine(name, lm, codec.eval(), span=span_of(lm), precision=chosen)
+        model = Engine(name, lm, codec, span=span_of(lm), precision=chosen)
     model.forget_packed()
     return model
 
@@ -130,6 +124,18 @@ def load_codec(name: str, source: Path | None, device: torch.device) -> Compress
             codec.load_state_dict(package["best_state"])
             codec.eval()
     return codec
+
+
+def load_folded_codec(name: str, source: Path | None, device: torch.device, lm: Any) -> CompressionModel:
+    """The codec of a model as the engine uses it: its norms are part of its weights, and the sides of stereo
+    are interleaved where the language model has learnt them so."""
+    from audiocraft.models import builders
+
+    from assistant.musicgen.engine.codec import fold_norms
+
+    codec: CompressionModel = builders.get_wrapped_compression_model(load_codec(name, source, device), lm.cfg)
+    fold_norms(codec)
+    return codec.eval()
 
 
 def codec_for_tokens(name: str, paths: LibraryPaths, device: torch.device) -> tuple[CompressionModel, str]:

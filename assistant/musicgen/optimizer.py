@@ -21,10 +21,8 @@ EMA_EVERY = 10
 """Updates between two of the average, as in audiocraft's `solver/musicgen`."""
 
 
-def suitable_learning_rate(parameters: int, fresh: bool, lora: bool) -> float:
-    """A peak that suits the model: high for weights that know nothing yet, low for large trained ones."""
-    if fresh:
-        return 3e-3
+def suitable_learning_rate(parameters: int, lora: bool) -> float:
+    """A peak that suits the model: the lower, the larger it is."""
     if lora:
         return LORA_LEARNING_RATE
     if parameters < 50_000_000:

@@ -29,11 +29,9 @@ from assistant.musicgen.distributed import World, local_card
 from assistant.musicgen.encode import encode_library, encode_melodies
 from assistant.musicgen.learner import Learner
 from assistant.musicgen.melody import has_separator
-from assistant.musicgen.models import BUILT_IN, is_model, model_folder, read_card
+from assistant.musicgen.models import model_folder
 from assistant.musicgen.optimizer import suitable_learning_rate
 from assistant.musicgen.plan import Plan, choose_plan, shape_of
-from assistant.musicgen.small import CODEC_SECONDS
-from assistant.musicgen.small_training import make_small_model
 from assistant.musicgen.spec import FinetuneSpec
 from assistant.musicgen.text_encoder import KeptTexts
 from assistant.musicgen.texts import TextMix
@@ -62,8 +60,6 @@ class Prepared:
     device: torch.device
     source: Path | None
     """The base model's folder; None for one of the hub."""
-    fresh: bool
-    """Whether the base has learnt nothing yet."""
     warnings: tuple[str, ...]
 
 
@@ -80,9 +76,6 @@ def prepare(
     if device.type == "cuda" and world.size > 1:
         device = torch.device("cuda", local_card())
     number = backend.choose_training_precision(spec.precision, device)
-    if spec.model == BUILT_IN and not is_model(library.paths.models / BUILT_IN):
-        yield {"event": "preparing", "what": "model"}
-        make_small_model(library, CODEC_SECONDS, spec.seed, lambda _event: None)
     yield {"event": "preparing", "what": "tokens"}
     examples = _examples(spec, library, folder)
     contents = {example.content for group in examples for example in group}
@@ -94,7 +87,6 @@ def prepare(
         raise nothing_to_learn()
 
     source = model_folder(spec.model, library.paths)
-    fresh = source is not None and read_card(source).get("trained") is False
     memory = _free_memory(device)  # of the card before anything of this is on it
     lm = loading.load_lm(spec.model, source, device, torch.float32, text_encoder_later=True)
     lm.train()
@@ -122,16 +114,16 @@ def prepare(
         _("{path} was left out: {reason}").format(path=path, reason=reason) for path, reason in failed
     ]
     longest = loading.span_of(lm)
-    if spec.crop_seconds > longest and not fresh:
+    if spec.crop_seconds > longest:
         warnings.append(
             _("Crops are cut to {seconds:g} s, the longest that {model} knows.").format(
                 seconds=longest, model=spec.model
             )
         )
-    crop_seconds = spec.crop_seconds if fresh else min(spec.crop_seconds, longest)
+    crop_seconds = min(spec.crop_seconds, longest)
     frames = int(crop_seconds * summary["frame_rate"])
     half = number != torch.float32
-    plan = choose_plan(spec, shape_of(lm, frames), fresh=fresh, half=half, memory=memory)
+    plan = choose_plan(spec, shape_of(lm, frames), half=half, memory=memory)
     plan = _with_more_reasons(plan, spec, number, device)
     learner = Learner(lm, spec, plan, number, world, _kept_texts(library, lm))
     if spec.validate_every and not held:
@@ -166,11 +158,10 @@ def prepare(
         held=held,
         seconds_of_music=summary["seconds"],
         crop_seconds=crop_seconds,
-        peak=spec.learning_rate or suitable_learning_rate(parameters, fresh, plan.method == "lora"),
+        peak=spec.learning_rate or suitable_learning_rate(parameters, plan.method == "lora"),
         number=number,
         device=device,
         source=source,
-        fresh=fresh,
         warnings=tuple(warnings),
     )
 

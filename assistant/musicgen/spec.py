@@ -256,6 +256,9 @@ class GenerateSpec(_Spec):
     """Several prompts, of each of which there are `count` clips; empty is `prompt` alone."""
     then: tuple[str, ...] = ()
     """The prompts of the windows after the first one; the last holds to the end."""
+    then_english: tuple[str, ...] = ()
+    """What the model is told in place of each of `then`; one that is empty or missing is found by the
+    program."""
     loop: bool = False
     """The clip goes on from its end into its beginning; its length is then near the duration."""
     continue_from: str | None = None
@@ -279,9 +282,15 @@ class GenerateSpec(_Spec):
 
     def of_one(self, prompt: str, seed: int) -> Self:
         """The request for one of its clips alone."""
-        english = self.told(prompt)
+        english, then = self.told(prompt), self.told_then
         return dataclasses.replace(
-            self, prompt=prompt, prompts=(), english=english if english != prompt else "", seed=seed, count=1
+            self,
+            prompt=prompt,
+            prompts=(),
+            english=english if english != prompt else "",
+            then_english=then if then != self.then else (),
+            seed=seed,
+            count=1,
         )
 
     def without_first(self, done: int) -> Self:
@@ -318,8 +327,21 @@ class GenerateSpec(_Spec):
 
         return self.english if self.english and prompt == self.prompt else translate(prompt).english
 
+    @property
+    def told_then(self) -> tuple[str, ...]:
+        """What the model is told for each of `then`."""
+        from assistant.musicgen.prompts import translate
+
+        given = self.then_english + ("",) * (len(self.then) - len(self.then_english))
+        return tuple(
+            english or translate(prompt).english for prompt, english in zip(self.then, given, strict=True)
+        )
+
     def check(self) -> Self:
         """The same specification. Raises `CallError` for a value that makes no sense."""
+        self._require(
+            len(self.then_english) <= len(self.then), "then_english", _("at most as many texts as `then` has")
+        )
         self._within("duration", 0.5, 600.0)
         if self.seed is not None:
             self._within("seed", 0, LARGEST_SEED)

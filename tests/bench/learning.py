@@ -3,8 +3,8 @@
     uv run python tests/bench/learning.py [--style metal] [--write]
 
 A library of composed pieces of all genres is rendered, and the genre classifier is trained on it. The
-built-in model (where that is still to be trained, one that has learnt this library first) is then fine-tuned,
-with the program's own settings, on new pieces of one style, which neither has met. Both models make clips
+built-in model is then fine-tuned, with the program's own settings, on new pieces of one style, which neither
+has met. Both models make clips
 from the same neutral prompts with the same seeds, and the classifier says how much of the style it hears in
 them; pieces of the style and of the others, which are new to it too, show what it can hear at all. The
 interval is of a bootstrap over the pairs of clips.
@@ -61,21 +61,6 @@ def fine_tune(library: Any, name: str, **values: Any) -> list[dict[str, Any]]:
     return list(finetune(spec, library.root, folder, lambda: None))
 
 
-def base_of(library: Any, steps: int) -> tuple[str, str]:
-    """The model to start from, and what it is; trained on the library where the built-in one is not."""
-    from assistant.errors import CallError
-    from assistant.musicgen.models import BUILT_IN, model_folder, read_card
-
-    try:
-        folder = model_folder(BUILT_IN, library.paths)
-    except CallError:
-        folder = None
-    if folder is not None and read_card(folder).get("trained") is not False:
-        return BUILT_IN, f"the built-in model, `{BUILT_IN}`"
-    fine_tune(library, "base", steps=steps, patience=0, learning_rate=3e-3)
-    return str(library.paths.models / "base"), f"`{BUILT_IN}` after {steps} steps on pieces of all genres"
-
-
 def clips(library: Any, model: str, out: Path, seeds: int) -> list[Path]:
     """Clips from each prompt with each seed."""
     from assistant.musicgen.spec import GenerateSpec
@@ -111,6 +96,7 @@ def learnt(place: Path, called: argparse.Namespace) -> str:
     from assistant.classify.training import train_classifier
     from assistant.config import Settings
     from assistant.library.library import create_library
+    from assistant.musicgen.models import BUILT_IN
 
     began = time.monotonic()
     style = called.style
@@ -119,18 +105,16 @@ def learnt(place: Path, called: argparse.Namespace) -> str:
         compose_into(everything, genres, range(called.pieces))
         report = train_classifier(everything, model="musicnn")
         _say(began, "classifier trained")
-        model, origin = base_of(everything, called.base_steps)
-        _say(began, "base there")
         with create_library(place / "style", Settings()) as narrow:
             compose_into(narrow, [style], range(TUNED_FROM, TUNED_FROM + called.style_pieces))
             compose_into(narrow, [one for one in genres if one != style], range(TUNED_FROM, TUNED_FROM + 2))
-            events = fine_tune(
-                narrow, "tuned", model=model, genres=(style,), steps=called.steps, validate_every=20
-            )
+            events = fine_tune(narrow, "tuned", genres=(style,), steps=called.steps, validate_every=20)
             _say(began, "tuned")
             (place / "clips").mkdir()
             tuned_model = str(narrow.paths.models / "tuned")
-            found = [clips(everything, name, place / "clips", called.seeds) for name in (model, tuned_model)]
+            found = [
+                clips(everything, name, place / "clips", called.seeds) for name in (BUILT_IN, tuned_model)
+            ]
             _say(began, "clips made")
             tracks = [(narrow.root / one.wav, one.path.parts[0]) for one in narrow.ledger.tracks() if one.wav]
         real = [path for path, genre in tracks if genre == style]
@@ -165,7 +149,7 @@ def learnt(place: Path, called: argparse.Namespace) -> str:
         ],
     )
     return (
-        f"The base is {origin}. "
+        f"The base is the built-in model, `{BUILT_IN}`. "
         f"Classifier: {report.accuracy:.0%} of held-out tracks right, chance {report.chance:.0%}. "
         f"{time.monotonic() - began:.0f} s in all.\n\n{losses}\n{style_table}\n"
         f"Tuned minus base: {np.mean(of_tuned) - np.mean(of_base):+.3f}, "
@@ -183,7 +167,6 @@ def main() -> None:
     parser.add_argument("--style", default="metal")
     parser.add_argument("--pieces", type=int, default=6, help="of each genre, for the classifier")
     parser.add_argument("--style-pieces", type=int, default=24, help="to fine-tune on")
-    parser.add_argument("--base-steps", type=int, default=900, help="where the built-in model is untrained")
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seeds", type=int, default=8, help="of each prompt")
     parser.add_argument("--write", action="store_true")

@@ -61,7 +61,6 @@ def write_tiny_model(
     library: Library,
     name: str = NAME,
     *,
-    trained: bool = True,
     change: Callable[[dict[str, Any]], None] = lambda _config: None,
 ) -> Path:
     """A model folder with random weights; `change` makes its language model another one."""
@@ -87,6 +86,6 @@ def write_tiny_model(
         lm_state=lm.state_dict(),
         lm_config=blueprint.as_yaml(lm_config),
         codec=blueprint.package(codec.state_dict(), blueprint.as_yaml(codec_config)),
-        card={"kind": "folder", "licence": "own", "trained": trained},
+        card={"kind": "folder", "licence": "MIT"},
     )
     return folder
