@@ -31,6 +31,7 @@ from typing import Any
 from assistant.confine import confine
 from assistant.errors import Cancelled, MusicHelperError
 from assistant.i18n import LANGUAGE_VARIABLE, _, language, set_language
+from assistant.priority import give_way
 
 Message = dict[str, Any]
 Emit = Callable[[Message], None]
@@ -53,6 +54,8 @@ class Limits:
     open_files: int | None = None
     confined: bool = False
     """No network and no other programs."""
+    gives_way: bool = False
+    """Processes that somebody waits for go first."""
 
 
 class WorkerError(MusicHelperError):
@@ -313,6 +316,8 @@ def _apply(limits: Limits) -> None:
     ):
         if value is not None:
             resource.setrlimit(kind, (value, value))
+    if limits.gives_way:
+        give_way()
     if limits.confined:
         confine()
 

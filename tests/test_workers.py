@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from assistant.priority import NICENESS
 from assistant.workers import (
     Limits,
     ReportedError,
@@ -94,6 +95,11 @@ def test_limits_hold() -> None:
             worker.call("take_memory", {"bytes": 2 << 30})
         with pytest.raises(WorkerDied, match="signal"):
             worker.call("spin", {}, timeout=30.0)
+
+
+def test_a_worker_lets_others_go_first() -> None:
+    with Worker(MODULE, environment=ENVIRONMENT, limits=Limits(gives_way=True)) as worker:
+        assert worker.call("count", {"to": 0})["niceness"] == os.nice(0) + NICENESS
 
 
 def test_a_worker_leaves_when_its_parent_is_killed() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from assistant.config import CONFIG_VARIABLE, Settings, load_settings
@@ -17,8 +17,6 @@ from assistant.i18n import _, set_language
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
 
 SWITCH_SECONDS = 0.001
-GARBAGE_THRESHOLDS = (50_000, 20, 100)
-"""Objects, and collections of younger ones, until the next one of each generation."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,7 +68,7 @@ def library_root(named: Path | None, settings: Settings) -> Path | None:
 
 def run(root: Path | None, settings: Settings, config: Path | None) -> int:
     """Show the app in this terminal until the person leaves."""
-    from tui.terminal import Guard, is_usable
+    from tui.terminal import Guard, go_on_only_after_stop, is_usable
 
     if not is_usable():
         raise CallError(
@@ -81,15 +79,17 @@ def run(root: Path | None, settings: Settings, config: Path | None) -> int:
 
     from tui.app import MusicHelperApp
 
-    # A key is not to wait for a thread that reads a long list, nor for a search of it for garbage.
+    # A key is not to wait for a thread that reads a long list.
     sys.setswitchinterval(SWITCH_SECONDS)
-    gc.freeze()
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
     app = MusicHelperApp(root, settings, config_file=config or _named_config())
+    app.garbage.begin()
     guard = Guard(app)
 
     async def show() -> None:
-        guard.install(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        guard.install(loop)
+        redraw = partial(loop.call_soon_threadsafe, app.action_redraw)
+        app.with_terminal = partial(go_on_only_after_stop, redraw)
         await app.run_async()
         guard.left()
 

@@ -57,6 +57,8 @@ FORMS = ("train", "generate", "settings")
 WITH_SAMPLES = ("train", "runs")
 DIGITS = "1234567890"
 PALETTE_KEY = "ctrl+p"
+REDRAW_KEY = "ctrl+l"
+"""As in every other program of the terminal."""
 _ALONE = ("dialog", "confirm", "pick", "accept", "caption", "compare", "curves", "export", "sound")
 """Scopes of dialogs, where no other keys are live."""
 
@@ -124,6 +126,14 @@ ACTIONS: tuple[Action, ...] = (
         _("Find an action by its name."),
         footer=False,
         palette=False,
+    ),
+    Action(
+        "app.redraw",
+        "redraw",
+        (REDRAW_KEY,),
+        _("Redraw"),
+        _("Draw the whole screen anew, when something else has written over it."),
+        footer=False,
     ),
     # Home
     Action("home.next", "next", ("enter",), _("Do that"), _("Do what is proposed as the next step.")),

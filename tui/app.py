@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
 
 import msgspec
-from textual import on
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -17,6 +18,8 @@ from assistant.config import Settings
 from assistant.i18n import _, language, set_language
 from tui.actions import PALETTE_KEY, Keys, bindings_of
 from tui.bridge import Bridge
+from tui.frugal import Shown
+from tui.garbage import GarbageCollector
 from tui.messages import (
     Failed,
     IntakeChanged,
@@ -29,13 +32,15 @@ from tui.messages import (
     TakesNews,
 )
 from tui.notices import ended_runs, notification
-from tui.palette import ActionCommands
+from tui.palette import ActionCommands, Palette
 from tui.screens.page import Page
 from tui.text import visible
 from tui.theme import MUSICHELPER, MUSICHELPER_LIGHT, quiet_colours
 from tui.widgets.header import Header, home_short
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from assistant.runs.record import RunRecord
     from tui.snapshot import Snapshot
 
@@ -43,7 +48,9 @@ POLL_SECONDS = 1.0
 IDLE_POLLS = 3
 """Without anything going on, the library is read at each third poll."""
 
-QUIET_GROUPS = {"snapshot", "tracks", "follow", "queue", "clips", "picture", "loudness", "templates", "marks"}
+QUIET_GROUPS = {
+    "snapshot", "tracks", "rows", "follow", "queue", "clips", "picture", "loudness", "templates", "marks",
+}  # fmt: skip
 """Reads that come again by themselves: their failure is told in the header, not in a dialog."""
 
 
@@ -126,8 +133,13 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
         self.trouble = ""
         self.pages: WeakSet[Page] = WeakSet()
         self._watch_library = watch
+        self.garbage = GarbageCollector()
         self._polls = 0
+        self._last_key = 0.0
+        self._shown = Shown()
         self._wanted_run: str | None = None
+        self.with_terminal: Callable[[], None] | None = None
+        """Called once the terminal has been taken."""
         self.wanted_model: str | None = None
         """A model to generate with, for the page that is gone to next."""
         self.register_theme(MUSICHELPER)
@@ -141,6 +153,8 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
     # Beginning and end
 
     def on_mount(self) -> None:
+        if self.with_terminal is not None:
+            self.with_terminal()
         self.set_keymap(self.keys.keymap)
         self.set_interval(POLL_SECONDS, self._poll)
         if self.theme != self.settings.interface.theme:
@@ -156,7 +170,7 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
 
     def _open_library(self) -> None:
         assert self.root is not None
-        self.bridge = Bridge(self, self.root, self.settings, self.config_file)
+        self.bridge = Bridge(self, self.root, self.settings, self.config_file, garbage=self.garbage)
         if self._watch_library:
             self.bridge.feed.start()
         self.bridge.read_snapshot(self)
@@ -174,10 +188,31 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
         if self.bridge is not None:
             self.bridge.close()
 
+    # The terminal
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key):
+            self._last_key = time.monotonic()
+        elif isinstance(event, events.Resize):
+            self._shown.forget()
+        await super().on_event(event)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Write only what has changed."""
+        if not self._batch_count and self.is_running and not self.is_headless:
+            renderable = self._shown.changed(renderable)
+        super()._display(screen, renderable)
+
+    def action_redraw(self) -> None:
+        """Write all anew: something else may have written over it."""
+        self._shown.forget()
+        self.screen.refresh(layout=True)
+
     # What goes on
 
     def _poll(self) -> None:
         bridge = self.bridge
+        self.garbage.poll(time.monotonic() - self._last_key)
         if bridge is None or not self.is_running:
             return
         self._polls += 1
@@ -333,7 +368,7 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
 
     def action_command_palette(self) -> None:
         if isinstance(self.screen, Page):
-            super().action_command_palette()
+            self.push_screen(Palette())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         return ()
@@ -367,7 +402,7 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
 
     def _refresh_headers(self) -> None:
         for header in self.screen.query(Header):
-            header.refresh()
+            header.redraw()
 
 
 def is_library(root: Path | None) -> bool:

@@ -14,12 +14,14 @@ from assistant.library.library import Library
 from tui import messages
 from tui.engine import Engine
 from tui.following import RunFollower
+from tui.garbage import GarbageCollector
 from tui.generating import english_of
 from tui.label_bridge import LabelBridge
 from tui.listening import Listening
 from tui.snapshot import SnapshotReader
 from tui.studio import Studio
 from tui.threads import explain as explain
+from tui.track_pages import Sight, read_pages
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -35,9 +37,15 @@ class Bridge(LabelBridge):
     """Calls into `assistant` for one library. Each thread opens the library for itself."""
 
     def __init__(
-        self, app: App[Any], root: Path, settings: Settings, config_file: Path | None = None
+        self,
+        app: App[Any],
+        root: Path,
+        settings: Settings,
+        config_file: Path | None = None,
+        *,
+        garbage: GarbageCollector | None = None,
     ) -> None:
-        super().__init__(app, root, settings)
+        super().__init__(app, root, settings, garbage or GarbageCollector())
         self._config_file = config_file
         self.engine = Engine(app, root, settings)
         self.listening = Listening(app, settings.playback)
@@ -61,14 +69,21 @@ class Bridge(LabelBridge):
             asker, "snapshot", lambda lib: messages.SnapshotRead(self._snapshots.read(lib)), drop=True
         )
 
-    def read_tracks(self, asker: MessagePump, *, failed: bool, limit: int) -> None:
-        """Answers with `TracksRead`."""
+    def read_pages(self, asker: MessagePump, *, failed: bool, sight: Sight) -> None:
+        """Answers with `PagesRead`."""
         self._start(
             asker,
             "tracks",
-            lambda lib: messages.TracksRead(
-                lib.ledger.recent_tracks(state="failed" if failed else None, limit=limit)
-            ),
+            lambda lib: messages.PagesRead(read_pages(lib, failed=failed, sight=sight), failed),
+            drop=True,
+        )
+
+    def read_tracks(self, asker: MessagePump, numbers: list[int]) -> None:
+        """Answers with `TracksRead`."""
+        self._start(
+            asker,
+            "rows",
+            lambda lib: messages.TracksRead(lib.ledger.tracks_numbered(numbers)),
             drop=True,
         )
 

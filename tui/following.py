@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from assistant.i18n import _
 from assistant.library.library import Library
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ class RunFollower:
 
     def _note(self, kind: str, moment: float, event: dict[str, Any]) -> None:
         words = str(event.get("text") or os.path.basename(str(event.get("path") or "")))  # noqa: PTH119
-        self._notes.append((moment, f"{kind} {words}".strip()))
+        self._notes.append((moment, f"{_note_words(kind)} {words}".strip()))
         if kind in ("paused", "resumed", "start"):
             self._moments.clear()
             self._last_step_time = moment
@@ -224,6 +225,19 @@ class RunFollower:
         if last <= first or end <= begin:
             return None
         return (run.steps - last) * (end - begin) / (last - first)
+
+
+def _note_words(kind: str) -> str:
+    """What happened to a run, in the person's language."""
+    return {
+        "warning": _("warning"),
+        "rollback": _("went back"),
+        "paused": _("paused"),
+        "resumed": _("goes on"),
+        "checkpoint": _("saved"),
+        "start": _("began"),
+        "end": _("ended"),
+    }[kind]
 
 
 def tail(path: Any, lines: int, most_bytes: int = 32768) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ from assistant.errors import FileError
 from assistant.library.library import Library
 from tui import messages
 from tui.feed import IntakeFeed
+from tui.garbage import GarbageCollector
+from tui.labelling import Known, learned, merge
 from tui.reasons import Reasons
 from tui.threads import Threads
 
@@ -20,20 +22,26 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.message import Message
 
-    from assistant.label.queue import Order
+    from assistant.label.queue import Order, QueueItem
     from assistant.label.views import View
+
+PREVIEWED = 8
 
 
 class LabelBridge(Threads):
     """Queues, decisions, reasons and captions."""
 
-    def __init__(self, app: App[Any], root: Path, settings: Settings) -> None:
+    def __init__(self, app: App[Any], root: Path, settings: Settings, garbage: GarbageCollector) -> None:
         super().__init__(app, root, settings)
+        self._garbage = garbage
         self.feed = IntakeFeed(app, root, settings)
         self.reasons = Reasons()
 
-    def read_queue(self, asker: MessagePump, view: View | None, order: str) -> None:
-        """Answers with `QueueRead`. Without a view: where the last session was left, and from there on."""
+    def read_queue(self, asker: MessagePump, view: View | None, order: str, known: Known) -> None:
+        """Answers with `QueueRead`, merged with what is known of the same view in the same order.
+
+        Without a view: where the last session was left, and from there on.
+        """
 
         def job(library: Library) -> Message:
             from assistant.label.place import Place, read_place
@@ -43,8 +51,9 @@ class LabelBridge(Threads):
             place = Place(view or "waiting", order) if view else read_place(library)
             wanted: View = next((name for name in VIEWS if name == place.view), "waiting")
             how: Order = next((name for name in ORDERS if name == place.order), "margin")
-            items = view_queue(library, wanted, how)
-            return messages.QueueRead(items, library.genres(), wanted, how, place.track)
+            with self._garbage.long_list():
+                merged = merge(known, view_queue(library, wanted, how))
+            return messages.QueueRead(merged, library.genres(), wanted, how, place.track)
 
         self._start(asker, "queue", job, drop=True)
 
@@ -65,7 +74,7 @@ class LabelBridge(Threads):
             from assistant.label.queue import review_queue
             from assistant.label.views import review_state
 
-            waiting, _proposed = library.ledger.waiting_counts(library.unlabelled)
+            waiting = library.ledger.waiting_counts(library.unlabelled)[0]
             settled, state = len(review_queue(library, settled=True)), review_state(library)
             counts: dict[View, int] = {
                 "waiting": waiting,
@@ -95,9 +104,15 @@ class LabelBridge(Threads):
         """Answers with `WhyRead`."""
         self._start(asker, "why", lambda library: self.reasons.read(library, track_id))
 
-    def read_proposals(self, asker: MessagePump) -> None:
-        """Answers with `ProposalsRead`."""
-        self._start(asker, "proposals", lambda lib: messages.ProposalsRead(lib.ledger.proposals()), drop=True)
+    def read_proposals(self, asker: MessagePump, items: list[QueueItem]) -> None:
+        """Answers with `ProposalsRead`: those of the items that had none."""
+
+        def job(library: Library) -> Message:
+            with self._garbage.long_list():
+                wanted = [item.track.id for item in items if item.proposal is None]
+                return messages.ProposalsRead(learned(items, library.ledger.proposals(wanted)))
+
+        self._start(asker, "proposals", job, drop=True)
 
     def edit_caption(self, asker: MessagePump, track_id: int, text: str) -> None:
         """Answers with `CaptionSaved`; an empty text brings back the caption that was made."""
@@ -164,7 +179,13 @@ class LabelBridge(Threads):
         def job(library: Library) -> Message:
             from assistant.label.decisions import Labeller
 
-            return messages.AcceptablesRead(probability, Labeller(library).acceptable(probability))
+            pairs = Labeller(library).acceptable(probability)
+            least_sure = [
+                (track.path.name, genre)
+                for number, genre in pairs[-PREVIEWED:]
+                if (track := library.ledger.track(number)) is not None
+            ]
+            return messages.AcceptablesRead(probability, pairs, least_sure)
 
         self._start(asker, "preview", job)
 

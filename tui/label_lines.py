@@ -190,7 +190,7 @@ class LabelLines:
             lines.append(Content(gap).join(cells))
         return Content("\n").join(lines)
 
-    def words(self, _width: int) -> Content:
+    def words(self, width: int) -> Content:
         """What happened last; where in the queue this is."""
         if not self.read:
             return Content("")
@@ -214,6 +214,8 @@ class LabelLines:
             words = ngettext("{count} new", "{count} new", self.new).format(count=self.new)
             gap = "  " if self.word else ""
             word = Content.assemble(word, gap, (f"{self._keys.name('label.reload')} {words}", "$accent"))
+        while len(parts) > 1 and len_cells(" · ".join(parts)) > width:
+            parts.pop()
         return Content.assemble(word, "\n", (" · ".join(parts), "$dim"))
 
     def title(self) -> str:

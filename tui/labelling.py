@@ -19,6 +19,78 @@ PACE_TRACKS = 20
 OPEN = "open"
 
 
+@dataclass(frozen=True)
+class Known:
+    """A session's queue at the moment when it was asked for anew."""
+
+    items: list[QueueItem]
+    decided: dict[int, tuple[str, str | None]]
+    index: int
+    changes: int
+    rescore: bool
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A queue that was read, in the order of the one that is known."""
+
+    items: list[QueueItem]
+    index: int
+    """Where the cursor is."""
+    came: int
+    """So many are new."""
+    proposed: int
+    """So many have a proposal."""
+    reopened: list[int]
+    """Tracks that were decided about and wait again."""
+    changes: int
+    rescored: bool
+
+
+def merge(known: Known, read: Sequence[QueueItem]) -> Merged:
+    """What is known keeps its place, what is new comes last; for threads, as it takes long.
+
+    What somebody else has decided since leaves the queue, except under the cursor, where nothing changes:
+    a key may be on its way.
+    """
+    fresh = {item.track.id: item for item in read}
+    kept: list[QueueItem] = []
+    index = None
+    for place, item in enumerate(known.items):
+        track = item.track.id
+        if place == known.index:
+            index = len(kept)
+            kept.append(item if item.proposal else fresh.get(track, item))
+        elif track in fresh or track in known.decided:
+            kept.append(fresh.get(track, item))
+    there = {item.track.id for item in kept}
+    new = [item for item in read if item.track.id not in there]
+    if index is None:
+        index = len(kept)
+    items = kept + new
+    if known.rescore:
+        order = {item.track.id: number for number, item in enumerate(read)}
+        items[index + 1 :] = sorted(items[index + 1 :], key=lambda item: order.get(item.track.id, len(order)))
+    return Merged(
+        items,
+        index,
+        len(new),
+        sum(item.proposal is not None for item in read),
+        [track for track, (action, _genre) in known.decided.items() if action != "skip" and track in fresh],
+        known.changes,
+        known.rescore,
+    )
+
+
+def learned(items: Sequence[QueueItem], proposals: Mapping[int, Proposal]) -> dict[int, QueueItem]:
+    """The items without a proposal for which there is one now, with it."""
+    return {
+        item.track.id: replace(item, proposal=proposals[item.track.id])
+        for item in items
+        if item.proposal is None and item.track.id in proposals
+    }
+
+
 @dataclass
 class LabelSession:
     """Which track is under the cursor. New files come in at the end, so that nothing moves."""
@@ -34,6 +106,8 @@ class LabelSession:
     labelled: int = 0
     """Labels given in this session and not taken back."""
     _moments: deque[float] = field(default_factory=lambda: deque(maxlen=PACE_TRACKS + 1))
+    _changes: int = 0
+    """Of the items and of the place of the cursor."""
 
     @property
     def current(self) -> QueueItem | None:
@@ -49,66 +123,54 @@ class LabelSession:
         """What was decided about a track, or `open`."""
         return self.decided.get(track, (OPEN, None))[0]
 
+    def known(self, *, rescore: bool = False) -> Known:
+        """What the queue is now, for `merge`; with `rescore` what comes after the cursor is ordered anew."""
+        return Known(list(self.items), dict(self.decided), self.index, self._changes, rescore)
+
     def take(self, items: Sequence[QueueItem], genres: Sequence[str], first: Sequence[str]) -> int:
         """Take in what waits now; what is known keeps its place. Returns how many came in.
 
         The genres keep their digits too; `first` are those that come first.
         """
-        if not self.items:
-            self.items, self.index = list(items), 0
-            self.decided.clear()
-            self._take_genres(genres, first)
-            return len(items)
-        fresh = {item.track.id: item for item in items}
-        # What somebody else has decided since leaves the queue, except under the cursor.
-        here = self.current.track.id if self.current else None
-        kept = [
-            # Under the cursor nothing changes: a key may be on its way.
-            item if item.track.id == here and item.proposal else fresh.get(item.track.id, item)
-            for item in self.items
-            if item.track.id in fresh or item.track.id in self.decided or item.track.id == here
-        ]
-        for track in fresh:
-            if self.state(track) not in (OPEN, "skip"):
-                self.decided.pop(track)
-        known = {item.track.id for item in kept}
-        new = [item for item in items if item.track.id not in known]
-        self.items = kept + new
-        self.index = next((place for place, item in enumerate(self.items) if item.track.id == here), 0)
-        self._take_genres(genres, first)
-        return len(new)
+        return self.absorb(merge(self.known(), items), genres, first)
 
-    def _take_genres(self, genres: Sequence[str], first: Sequence[str]) -> None:
+    def absorb(self, merged: Merged, genres: Sequence[str], first: Sequence[str]) -> int:
+        """Take in a queue that was merged with this one; see `take`."""
         wanted = [*(name for name in first if name in genres), *sorted(set(genres) - set(first))]
         self.genres += [name for name in wanted if name not in self.genres]
+        if not self.items:
+            self.decided.clear()
+            self.items, self.index = merged.items, 0
+            return len(merged.items)
+        for track in merged.reopened:
+            self.decided.pop(track, None)
+        if merged.changes == self._changes:
+            self.items, self.index = merged.items, merged.index
+        else:  # The person went on meanwhile, and nothing moves up to where the cursor is now.
+            front = self.items[: self.index + 1]
+            there = {item.track.id for item in front}
+            self.items = front + [item for item in merged.items if item.track.id not in there]
+        self._changes += 1
+        return merged.came
 
-    def learn(self, proposals: Mapping[int, Proposal]) -> bool:
-        """Take in proposals for tracks that had none; nothing moves. Whether the one here has one now."""
+    def learn(self, learned: Mapping[int, QueueItem]) -> bool:
+        """Take in items that have a proposal now; nothing moves. Whether the one here is one of them."""
         here = self.current
-        self.items = [
-            item
-            if item.proposal or item.track.id not in proposals
-            else replace(item, proposal=proposals[item.track.id])
-            for item in self.items
-        ]
+        if learned:
+            self._changes += 1
+            self.items = [item if item.proposal else learned.get(item.track.id, item) for item in self.items]
         return here is not self.current
-
-    def rescore(self, items: Sequence[QueueItem]) -> None:
-        """Take new proposals and their order for what comes after the cursor; nothing moves before it."""
-        place = {item.track.id: number for number, item in enumerate(items)}
-        fresh = {item.track.id: item for item in items}
-        after = [fresh.get(item.track.id, item) for item in self.items[self.index + 1 :]]
-        after.sort(key=lambda item: place.get(item.track.id, len(place)))
-        self.items[self.index + 1 :] = after
 
     def restart(self, order: str, view: View | None = None) -> None:
         """Forget the queue, in order to read it in another order, or another one."""
         self.order, self.items, self.index = order, [], 0
+        self._changes += 1
         self.view = view or self.view
 
     def browse(self, steps: int) -> None:
         """Go to another item without a decision."""
         if self.items:
+            self._changes += 1
             self.index = max(0, min(len(self.items) - 1, self.index + steps))
 
     def go_to(self, track: int) -> bool:
@@ -118,6 +180,7 @@ class LabelSession:
             return True
         for place, item in enumerate(self.items):
             if item.track.id == track:
+                self._changes += 1
                 self.index = place
                 return True
         return False
@@ -163,6 +226,7 @@ class LabelSession:
 
     def _go_on(self) -> None:
         """To the next open item after the cursor, or else the first one; skipped ones last."""
+        self._changes += 1
         for wanted in (OPEN, "skip"):
             after = itertools.chain(range(self.index + 1, len(self.items)), range(self.index + 1))
             for place in after:

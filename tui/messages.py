@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from assistant.doctor import Check
     from assistant.label.queue import QueueItem
     from assistant.label.views import View
-    from assistant.library.ledger import ClipRow, Proposal, Track
+    from assistant.library.ledger import ClipRow, Track
     from assistant.musicgen.models import ModelInfo
     from assistant.runs.record import RunRecord
     from tui.following import RunView
+    from tui.labelling import Merged
     from tui.snapshot import Snapshot
+    from tui.track_pages import TrackPages
 
 
 class News(Message):
@@ -76,8 +78,16 @@ class MachineSeen(News):
 
 
 @dataclass
+class PagesRead(News):
+    """The tracks of the ledger, or the failed ones, the last changed first."""
+
+    pages: TrackPages
+    failed: bool
+
+
+@dataclass
 class TracksRead(News):
-    """Tracks as the ledger has them, the last changed first."""
+    """Some of those tracks."""
 
     tracks: list[Track]
 
@@ -99,9 +109,9 @@ class IntakeChanged(News):
 
 @dataclass
 class QueueRead(News):
-    """The tracks of a queue, and where the last session left off in it."""
+    """A queue merged with the one that was known, and where the last session left off in it."""
 
-    items: list[QueueItem]
+    merged: Merged
     genres: list[str]
     view: View = "waiting"
     order: str = "margin"
@@ -154,9 +164,9 @@ class CaptionSaved(News):
 
 @dataclass
 class ProposalsRead(News):
-    """What the classifier proposes now, by track."""
+    """The tracks of the queue for which something is proposed now, and was not before."""
 
-    proposals: dict[int, Proposal]
+    learned: dict[int, QueueItem]
 
 
 @dataclass
@@ -181,10 +191,12 @@ class Undone(News):
 
 @dataclass
 class AcceptablesRead(News):
-    """What accepting all proposals from a probability on would do: (track, genre) pairs."""
+    """What accepting all proposals from a probability on would do: (track, genre) pairs, the surest first."""
 
     probability: float
     pairs: list[tuple[int, str]]
+    least_sure: list[tuple[str, str]]
+    """Those worth a look: names of files with their genres."""
 
 
 @dataclass

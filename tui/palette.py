@@ -6,13 +6,24 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.widgets import Input
 
 from assistant.i18n import _
 from tui.actions import Action, action, actions_of
 
 if TYPE_CHECKING:
     from tui.app import MusicHelperApp
+
+
+class Palette(CommandPalette):
+    """The list of all actions; its cursor stands still, since each blink is written to the terminal."""
+
+    def __init__(self) -> None:
+        super().__init__(placeholder=_("Find an action by its name."), id="--command-palette")
+
+    def on_mount(self) -> None:
+        self.query_one(Input).cursor_blink = False
 
 
 class ActionCommands(Provider):

@@ -42,6 +42,9 @@ class Snapshot:
     by_state: dict[str, int] = field(default_factory=dict)
     to_label: int = 0
     proposed: int = 0
+    """Those of them with a proposal."""
+    scored: int = 0
+    """Those of them with a proposal of the classifier in use."""
     watch: dict[str, Any] = field(default_factory=dict)
     runs: tuple[RunRecord, ...] = ()
     classifier: tuple[str, float, float] | None = None
@@ -90,8 +93,8 @@ class SnapshotReader:
     """Reads snapshots; the dear parts only when the ledger's file has changed."""
 
     def __init__(self) -> None:
-        self._signature: tuple[tuple[int, int], ...] = ()
-        self._queue = (0, 0)
+        self._signature: tuple[object, ...] = ()
+        self._queue = (0, 0, 0)
         self._recent: tuple[Track, ...] = ()
 
     def read(self, library: Library) -> Snapshot:
@@ -112,9 +115,9 @@ class SnapshotReader:
                 total[0] += number
                 total[1] += seconds if state == "ready" else 0.0
         without = totals.pop(UNLABELLED_FOLDER)
-        self._look_again(library)
-        to_label, proposed = self._queue
         report = current_version(library)
+        self._look_again(library, report.version if report else "")
+        to_label, proposed, scored = self._queue
         return Snapshot(
             root=library.root,
             genres=tuple(GenreCount(name, int(n), s) for name, (n, s) in sorted(totals.items())),
@@ -122,6 +125,7 @@ class SnapshotReader:
             by_state=by_state,
             to_label=to_label,
             proposed=proposed,
+            scored=scored,
             watch={name: value for name, value in watch_state(library).items() if name in WATCH_SHOWN},
             runs=tuple(list_runs(library)),
             classifier=(report.version, report.accuracy, report.chance) if report else None,
@@ -133,10 +137,10 @@ class SnapshotReader:
             gpus=tuple(gpus()),
         )
 
-    def _look_again(self, library: Library) -> None:
-        signature = _signature(library.paths.ledger)
+    def _look_again(self, library: Library, version: str) -> None:
+        signature = (*_signature(library.paths.ledger), version)
         if signature != self._signature:
-            self._queue = library.ledger.waiting_counts(library.unlabelled)
+            self._queue = library.ledger.waiting_counts(library.unlabelled, version)
             self._recent = tuple(library.ledger.recent_tracks(limit=RECENT_SHOWN))
             self._signature = signature
 
@@ -160,11 +164,6 @@ def _signature(path: Path) -> tuple[tuple[int, int], ...]:
 
 def _own_models(library: Library) -> int:
     """Models in the library's own folder that were fine-tuned there."""
-    from assistant.musicgen.models import BUILT_IN
-
     if not library.paths.models.is_dir():
         return 0
-    return sum(
-        entry.is_dir() and not entry.name.startswith(".") and entry.name != BUILT_IN
-        for entry in library.paths.models.iterdir()
-    )
+    return sum(entry.is_dir() and not entry.name.startswith(".") for entry in library.paths.models.iterdir())

@@ -97,6 +97,7 @@ class Decoders:
             file_bytes=int(settings.max_minutes * _WAV_BYTES_PER_MINUTE * 2) + (1 << 20),
             open_files=64,
             confined=True,
+            gives_way=True,
         )
         self._workers = [
             Worker("assistant.audio.decoder", limits=limits, environment=_ONE_THREAD | _MALLOC)

@@ -31,6 +31,9 @@ from assistant.workers import Emit, Worker
 OUTSIDE_AT_ONCE = 16
 """So many decoded files lie in the temporary folder at the same time."""
 
+TRACKS_AT_ONCE = 256
+"""So many are heard until their proposals are written."""
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -211,19 +214,33 @@ def _predict_outside(
 
 
 def propose(library: Library, on_event: Emit | None = None, *, predictor: Predictor | None = None) -> int:
-    """Write proposals for the ready tracks without a genre; returns how many are new.
+    """Write proposals for the ready tracks without a genre, some at a time; returns how many are new.
 
     A track that has one of this version, made after its last change, is not heard again.
     """
+    new = 0
     with _lent(library, predictor) as predictor:
         version = predictor.report().version
-        wanted = _without_proposal(library, version)
-        if not wanted:
-            return 0
-        sources = [(library.root / track.wav, track.content) for track in wanted if track.wav]
-        results = predictor.predict(sources, on_event)
+        wanted = library.ledger.unproposed_tracks(version, library.unlabelled)
+        for start in range(0, len(wanted), TRACKS_AT_ONCE):
+            some = wanted[start : start + TRACKS_AT_ONCE]
+
+            def progress(event: dict[str, Any], start: int = start) -> None:
+                if on_event:
+                    on_event({**event, "done": start + event["done"], "total": len(wanted)})
+
+            sources = [(library.root / track.wav, track.content) for track in some if track.wav]
+            proposals = _proposals(version, some, predictor.predict(sources, progress))
+            library.ledger.set_proposals(proposals)
+            new += len(proposals)
+    return new
+
+
+def _proposals(
+    version: str, tracks: Sequence[Track], results: Sequence[Prediction | FileError]
+) -> list[Proposal]:
     now = time.time()
-    proposals = [
+    return [
         Proposal(
             track.id,
             version,
@@ -235,28 +252,13 @@ def propose(library: Library, on_event: Emit | None = None, *, predictor: Predic
             result.strangeness,
             result.likely,
         )
-        for track, result in zip(wanted, results, strict=True)
+        for track, result in zip(tracks, results, strict=True)
         if isinstance(result, Prediction)
     ]
-    library.ledger.set_proposals(proposals)
-    return len(proposals)
 
 
 def _lent(library: Library, predictor: Predictor | None) -> AbstractContextManager[Predictor]:
     return nullcontext(predictor) if predictor else Predictor(library)
-
-
-def _without_proposal(library: Library, version: str) -> list[Track]:
-    known = library.ledger.proposals()
-    return [
-        track
-        for track in library.ledger.tracks(state="ready")
-        if library.genre_of(track.path) is None
-        and track.wav is not None
-        and not (
-            track.id in known and known[track.id].version == version and known[track.id].made >= track.changed
-        )
-    ]
 
 
 def _known_source(library: Library, path: Path) -> tuple[Path, str | None] | None:

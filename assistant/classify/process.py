@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.config import ClassifierSettings
-from assistant.workers import Worker
+from assistant.workers import Limits, Worker
 
 ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
@@ -21,7 +21,7 @@ ENVIRONMENT = {
 
 def start_worker() -> Worker:
     """The process for features, training and prediction; it starts at its first call."""
-    return Worker("assistant.classify.worker", environment=ENVIRONMENT)
+    return Worker("assistant.classify.worker", limits=Limits(gives_way=True), environment=ENVIRONMENT)
 
 
 def source(path: Path, content: str | None) -> dict[str, Any]:

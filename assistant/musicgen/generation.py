@@ -21,9 +21,10 @@ from assistant.musicgen.clip_sounds import Batch, Sound, batches, clip_sounds
 from assistant.musicgen.encode import fit_channels
 from assistant.musicgen.engine.engine import Engine
 from assistant.musicgen.identity import model_hashes
-from assistant.musicgen.melody import has_separator, without_drums
+from assistant.musicgen.melody import BEATS, has_separator
 from assistant.musicgen.preview import Preview
 from assistant.musicgen.recipe import as_comment, new_recipe, program_name
+from assistant.musicgen.separation import without
 from assistant.musicgen.spec import GenerateSpec
 from assistant.workers import Emit, check_cancelled
 
@@ -160,7 +161,7 @@ def _tune(path: Path, model: Engine, emit: Emit) -> Sound:
     if not has_separator():
         text = _("No stem separator is installed: drums and bass count as part of the melody.")
         emit({"event": "warning", "text": text})
-    return without_drums(_read(path, model.rate, model.channels), model.rate)
+    return without(_read(path, model.rate, model.channels), model.rate, BEATS)
 
 
 def _read(path: Path, rate: int, channels: int) -> Sound:

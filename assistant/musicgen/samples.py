@@ -40,7 +40,6 @@ class Sampler:
         prompts: Sequence[str],
     ) -> None:
         self._base, self._source, self._paths, self._run = spec.model, prepared.source, paths, folder
-        self._span = prepared.crop_seconds if prepared.fresh else None
         self._clips = GenerateSpec(
             prompts=tuple(prompts)[:MOST_PROMPTS],
             model=spec.name,
@@ -90,8 +89,7 @@ class Sampler:
         with torch.random.fork_rng(cards), learner.ready_to_generate() as lm:
             if self._codec is None:
                 self._codec = loading.load_folded_codec(self._base, self._source, learner.device, lm)
-            span = self._span or loading.span_of(lm)
-            engine = Engine(spec.model, lm, self._codec, span=span, precision=precision)
+            engine = Engine(spec.model, lm, self._codec, span=loading.span_of(lm), precision=precision)
             for batch in batches(spec, mixed=engine.mixes_prompts):
                 for (number, prompt), sound in zip(batch, clip_sounds(engine, spec, batch), strict=True):
                     one = spec.of_one(prompt, spec.seed + number)

@@ -13,6 +13,7 @@ from assistant.config import Settings
 from assistant.errors import CallError
 from assistant.i18n import _
 from assistant.musicgen.models import BUILT_IN
+from assistant.musicgen.separation import STEMS
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 CLIP_PRECISIONS = (*PRECISIONS, "int8")
@@ -116,6 +117,10 @@ class FinetuneSpec(_Spec):
     """How often title and artist do."""
     field_dropout: float = 0.3
     """How often a tag is left out."""
+    melody_dropout: float = 0.5
+    """How often a melody model learns a crop from its words alone."""
+    remove: tuple[str, ...] = ()
+    """Stems that are taken out of the music before it is learnt, by a plug-in."""
     validate_every: int = 50
     """0 is never."""
     patience: int = 3
@@ -132,6 +137,10 @@ class FinetuneSpec(_Spec):
     shard: bool = False
     """Share the weights out among them, also where they would fit."""
     precision: str = "auto"
+    """Of matrix products; `auto` is bfloat16 where the device has units for it. Weights that are trained, the
+    loss and the optimizer are always in float32."""
+    compile: bool = False
+    """Compile the layers, where that pays."""
     device: str = "auto"
     seed: int = 0
 
@@ -164,6 +173,9 @@ class FinetuneSpec(_Spec):
         )
         self._require(self.method in METHODS, "method", ", ".join(METHODS))
         self._require(bool(self.targets) and set(self.targets) <= set(TARGETS), "targets", ", ".join(TARGETS))
+        self._require(
+            set(self.remove) < set(STEMS), "remove", _("some of {names}").format(names=", ".join(STEMS))
+        )
         self._require(self.optimizer in OPTIMIZERS, "optimizer", ", ".join(OPTIMIZERS))
         self._within("least_seconds", 0.0, 1e6)
         self._within("most_seconds", 0.0, 1e6)
@@ -180,7 +192,7 @@ class FinetuneSpec(_Spec):
         self._within("weight_decay", 0.0, 10.0)
         self._within("gradient_clip", 0.0, 1e6)
         self._within("ema", 0.0, 0.99999)
-        for share in ("condition_dropout", "tags_share", "title_share", "field_dropout"):
+        for share in ("condition_dropout", "tags_share", "title_share", "field_dropout", "melody_dropout"):
             self._within(share, 0.0, 1.0)
         self._within("validate_every", 0, 10_000_000)
         self._within("patience", 0, 10_000_000)

@@ -14,6 +14,7 @@ from types import FrameType
 from assistant.errors import MusicHelperError
 from assistant.i18n import LANGUAGE_VARIABLE, _, set_language
 from assistant.library.library import Library
+from assistant.priority import give_way
 from assistant.runs.context import RecordKeeper, RunContext, RunStopped, read_settings
 from assistant.runs.events import EventLog
 from assistant.runs.kinds import load_job
@@ -28,6 +29,7 @@ _QUEUE_SECONDS = 1.0
 def main(arguments: list[str]) -> int:
     """Leave the caller's process tree, session and terminal, then do the run. Returns the exit status."""
     leave_caller()
+    give_way()
     set_language(os.environ.get(LANGUAGE_VARIABLE, "auto"))
     return do_run(Path(arguments[0]))
 

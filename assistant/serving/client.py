@@ -15,7 +15,7 @@ from assistant.errors import CallError, Cancelled, MusicHelperError
 from assistant.i18n import _, language
 from assistant.library.library import Library
 from assistant.musicgen.client import QUIET_ENVIRONMENT
-from assistant.musicgen.models import BUILT_IN, model_folder, read_card
+from assistant.musicgen.models import model_folder
 from assistant.musicgen.prompts import English, is_chinese, translate
 from assistant.musicgen.spec import LARGEST_SEED, GenerateSpec
 from assistant.runs.gpu import device_for
@@ -138,11 +138,6 @@ class Generator:
     def _prepared(self, spec: GenerateSpec) -> GenerateSpec:
         spec = spec.check()
         folder = model_folder(spec.model, self._library.paths)
-        if folder is not None and spec.model == BUILT_IN and read_card(folder).get("trained") is False:
-            raise CallError(
-                _("The small built-in model has learnt no music yet; it would only make noise."),
-                _("Fine-tune it with `musichelper train start`, and generate with the model that comes out."),
-            )
         if folder is not None and folder == Path(spec.model).expanduser().absolute():
             spec = dataclasses.replace(spec, model=os.fsdecode(folder))  # the engine works elsewhere
         if spec.seed is None:

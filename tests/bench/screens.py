@@ -1,237 +1,153 @@
 """The terminal app beside harlequin and posting: start, memory, bytes to the terminal, key latency.
 
-    uv run python tests/bench/screens.py [--write] [--tracks N] [--keys N] [--peers FOLDER]
+    uv run python tests/bench/screens.py [--write] [--tracks N] [--keys N] [--folder DIR] [PART…]
 
 Each program draws on a pseudo-terminal of 120×40 and is measured from outside. The peers are installed with
-`uv pip install` into environments of their own below FOLDER, and left out where that fails. A key's latency
-is the time until the first byte of the answer. The lists that the keys go through: ours the labelling queue
-with N tracks, harlequin's the result of `select * from range(N)`, posting's a collection of 200 requests.
-Ours is measured once more while files come in: memory with the decoders, bytes on the page of the intake.
+`uv pip install` into environments of their own, and left out where that fails. The lists that the keys go
+through: ours the labelling queue with N tracks, harlequin's the result of `select * from range(N)`, posting's
+a collection of 200 requests. A key's latency is the time until the answer is there: for ours until the screen
+shows the next track's number, which nothing else changes; for the peers until the first byte.
+
+Ours is measured once more while files come in, all tracks are scored anew and a fine-tune computes on the
+same processors. Parts (idle, busy, harlequin, posting) that are not named are taken from the last time in
+`--folder`.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
+import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from assistant.library.library import create_library
 from tests.bench.results import save, table
+from tests.bench.screen_load import Load, prepare
+from tests.bench.screen_measure import IDLE_SECONDS, Result, measure, press, rest, say
+from tests.bench.screen_peers import of_peer
 from tests.bench.terminal import Terminal
-from tests.tui.tui_library import write_tone
 
-GENRES = ("blues", "jazz", "rock")
-LINKS_A_FILE = 50_000
-IDLE_SECONDS = 10.0
-BUSY_FILES = 24
+PAGE_SECONDS = 3.0
 LABELS = 40
-REQUESTS = 200
-DOWN = b"\x1b[B"
+PAGES = {
+    "home": b"\x1bOQ", "intake": b"\x1bOR", "label": b"\x1bOS", "train": b"\x1b[15~",
+    "generate": b"\x1b[17~", "runs": b"\x1b[18~", "settings": b"\x1b[19~",
+}  # fmt: skip
+PARTS = ("idle", "busy", "harlequin", "posting")
 
 
-@dataclass
-class Result:
-    """What was measured of one program."""
+@dataclass(frozen=True)
+class Ours:
+    """Our app on a library in a folder."""
 
-    name: str
-    start: float = 0.0
-    memory: int = 0
-    idle: float = 0.0
-    latencies: list[float] = field(default_factory=list)
+    folder: Path
+    tracks: int
+    keys: int
 
+    @property
+    def root(self) -> Path:
+        """The library; made when it is not there yet."""
+        root = self.folder / "music"
+        if not root.exists():
+            prepare(root, self.tracks)
+        return root
 
-def many_tracks(root: Path, number: int) -> None:
-    """A library with so many ready tracks without a genre, each with a proposal and a real file."""
-    with create_library(root) as library:
-        folder, now = root / library.unlabelled, time.time()
-        rows, proposals = [], []
-        original = folder / "original.wav"
-        for place in range(number):
-            path = folder / f"track {place:06d}.wav"
-            if place % LINKS_A_FILE == 0:
-                write_tone(path, 220.0 + place / 1000, seconds=2.0)
-                original = path
-            else:
-                os.link(original, path)
-            stat = original.stat()
-            name = os.fsencode(path.relative_to(root))
-            rows.append((place + 1, name, f"{place:032x}", stat.st_size, stat.st_mtime_ns, name, now, now))
-            share = 0.35 + 0.6 * (place * 7919 % number) / number
-            top = f'[["{GENRES[place % 3]}", {share}], ["{GENRES[(place + 1) % 3]}", {1 - share}]]'
-            proposals.append((place + 1, GENRES[place % 3], share, top, now + 1))
-        database = library.ledger._database
-        with library.ledger.transaction():
-            database.executemany(
-                "INSERT INTO tracks (id, path, content, size, mtime_ns, state, wav, duration, added, "
-                "changed) VALUES (?, ?, ?, ?, ?, 'ready', ?, 2.0, ?, ?)",
-                rows,
-            )
-            database.executemany(
-                "INSERT INTO proposals (track, version, genre, probability, top, made) "
-                "VALUES (?, 'v1', ?, ?, ?, ?)",
-                proposals,
-            )
+    @property
+    def home(self) -> dict[str, str]:
+        """Nothing of the person at the keyboard."""
+        return {
+            "HOME": str(self.folder),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "MUSICHELPER_LANGUAGE": "en",
+        }
 
+    @property
+    def command(self) -> list[str]:
+        """How it is started."""
+        return [sys.executable, "-m", "tui", str(self.root)]
 
-def press(terminal: Terminal, key: bytes, times: int) -> list[float]:
-    """Latencies of a key, each pressed when the answer to the one before has been written."""
-    found = []
-    for _number in range(times):
-        found.append(terminal.answer(key))
-        terminal.settle()
-        time.sleep(0.02)
-    return found
-
-
-def measure(
-    name: str,
-    command: list[str],
-    words: str,
-    keys: int,
-    *,
-    prepare: Callable[[Terminal], None] = lambda _terminal: None,
-    key: bytes = DOWN,
-    environment: dict[str, str] | None = None,
-) -> Result:
-    """Start, memory, idle bytes and latency of a program; the best of three starts."""
-    result = Result(name, start=float("inf"))
-    for round_ in range(3):
-        terminal = Terminal(command, environment)
-        try:
-            result.start = min(result.start, terminal.wait_for(words))
-            if round_ < 2:
-                continue
-            rest(terminal)
-            prepare(terminal)
-            rest(terminal)
-            result.memory = terminal.memory()
-            result.idle = terminal.listen(IDLE_SECONDS) / IDLE_SECONDS
-            result.latencies = press(terminal, key, keys)
-        finally:
-            terminal.close()
-    say(result)
-    return result
-
-
-def say(result: Result) -> None:
-    """Tell how far it is."""
-    worst = max(result.latencies, default=0.0)
-    words = f"{result.name}: {result.start:.2f} s, {result.idle:.0f} B/s, worst {worst:.3f} s"
-    print(time.strftime("%H:%M:%S"), words, file=sys.stderr, flush=True)
-
-
-def rest(terminal: Terminal) -> None:
-    """Wait until it has nothing more to draw; a blinking cursor never has."""
-    terminal.settle(quiet=0.7, most=5.0)
-
-
-def ours(folder: Path, tracks: int, keys: int) -> tuple[Result, Result, float]:
-    """Our app idle and busy, and labels a minute by a script."""
-    root = folder / "music"
-    many_tracks(root, tracks)
-    home = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config")}
-    command = [sys.executable, "-m", "tui", str(root)]
-
-    def queue(terminal: Terminal) -> None:
-        terminal.send(b"\x1bOS")
+    def queue(self, terminal: Terminal) -> None:
+        """Go to labelling, at its beginning."""
+        terminal.send(PAGES["label"])
         terminal.wait_for("labelled", 90.0)
 
-    idle = measure("musichelper", command, "In the folder", keys, prepare=queue, key=b"n", environment=home)
-    busy = Result("musichelper, files coming in")
-    terminal = Terminal(command, home)
-    try:
-        busy.start = terminal.wait_for("In the folder")
-        terminal.wait_for("watching", 120.0)
-        queue(terminal)
-        rest(terminal)
-        for number in range(BUSY_FILES):
-            write_tone(root / "jazz" / f"new {number}.wav", 300.0 + number, seconds=60.0)
-        busy.latencies = press(terminal, b"n", keys)
-        busy.memory = terminal.memory()
-        terminal.send(b"\x1bOR")  # F3: the intake, where most is drawn
-        rest(terminal)
-        for number in range(BUSY_FILES, 2 * BUSY_FILES):
-            write_tone(root / "jazz" / f"new {number}.wav", 300.0 + number, seconds=60.0)
-        busy.idle = terminal.listen(IDLE_SECONDS) / IDLE_SECONDS
-        terminal.send(b"\x1bOS")
-        rest(terminal)
-        say(busy)
-        labels = label_by_script(terminal)
-    finally:
-        terminal.close()
-    return idle, busy, labels
+    def answer(self, terminal: Terminal) -> Callable[[int], str]:
+        """What stands there after a key that browses."""
+        words = next(line for line in terminal.text.splitlines() if " labelled" in line).split("│")[-2]
+        place, _of, total = words.split()[:3]
+        return lambda number: f"{int(place) + number + 1} of {total}"
+
+    def idle(self) -> Result:
+        """With nothing else going on: also each page, and labels by a script."""
+        answers: list[Callable[[int], str]] = []
+
+        def prepared(terminal: Terminal) -> None:
+            self.queue(terminal)
+            answers.append(self.answer(terminal))
+
+        def after(terminal: Terminal, result: Result) -> None:
+            for page, key in PAGES.items():
+                terminal.send(key)
+                rest(terminal)
+                result.pages[page] = terminal.listen(PAGE_SECONDS) / PAGE_SECONDS
+            self.queue(terminal)
+            rest(terminal)
+            result.words = f"Labels a minute by a script: {label_by_script(terminal):.0f}."
+
+        return measure(
+            "musichelper",
+            self.command,
+            "In the folder",
+            self.keys,
+            prepare=prepared,
+            key=b"n",
+            answer=lambda number: answers[0](number),
+            after=after,
+            environment=self.home,
+        )
+
+    def busy(self) -> Result:
+        """While files come in, tracks are scored and a fine-tune goes on."""
+        result = Result("musichelper, files coming in, scoring, a run")
+        terminal = Terminal(self.command, self.home)
+        load = Load(self.root, terminal.pid)
+        try:
+            result.start = terminal.wait_for("In the folder")
+            terminal.wait_for("watching", 120.0)
+            load.begin()
+            self.queue(terminal)
+            terminal.settle(quiet=0.3, most=3.0)
+            load.take_in()
+            before = load.done()
+            result.latencies = press(terminal, b"n", self.keys, self.answer(terminal))
+            result.memory = terminal.memory()
+            for page in ("intake", "train"):
+                terminal.send(PAGES[page])
+                terminal.settle(quiet=0.3, most=3.0)
+                result.pages[page] = terminal.listen(IDLE_SECONDS) / IDLE_SECONDS
+            result.idle = max(result.pages.values())
+            result.words = load.done().since(before)
+        finally:
+            load.end()
+            terminal.close()
+        say(result)
+        return result
 
 
 def label_by_script(terminal: Terminal) -> float:
     """Labels a minute where each key is pressed as soon as the next track may be decided."""
     began = time.monotonic()
-    for _number in range(LABELS):
-        terminal.text = b""
+    for number in range(1, LABELS + 1):
         terminal.send(b"\r")
-        end = time.monotonic() + 10.0
-        while b"labelled" not in terminal.text and time.monotonic() < end:
-            terminal.read(0.02)
+        terminal.wait_for(f"{number} labelled", 10.0)
         terminal.settle(quiet=0.16, most=1.0)  # the guard against keys that were typed ahead
     return LABELS / (time.monotonic() - began) * 60
-
-
-def peer(folder: Path, name: str) -> str | None:
-    """The program of a peer, installed on first use; None where it cannot be."""
-    place = folder / name
-    program = place / "bin" / name
-    packages = ["posting", "tree-sitter>=0.25,<0.26"] if name == "posting" else [name]  # 0.26 crashes it
-    if not program.exists():
-        for command in (
-            ["uv", "venv", "--python", sys.executable, str(place)],
-            ["uv", "pip", "install", "--python", str(place / "bin" / "python"), *packages],
-        ):
-            if shutil.which("uv") is None or subprocess.run(command, check=False).returncode:
-                return None
-    return str(program)
-
-
-def harlequin(program: str, folder: Path, tracks: int, keys: int) -> Result:
-    """Its table of results."""
-
-    def query(terminal: Terminal) -> None:
-        terminal.send(f"select * from range({tracks})".encode())
-        terminal.settle(quiet=0.5, most=3.0)
-        terminal.send(b"\n")
-        rest(terminal)
-        rest(terminal)
-        terminal.send(b"\x1b[15~")  # F5: the results
-        terminal.settle(quiet=0.5, most=3.0)
-
-    home = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config")}
-    command = [program, "--no-download-tzdata", "--limit", str(tracks)]
-    return measure("harlequin", command, "Query Editor", keys, prepare=query, environment=home)
-
-
-def posting(program: str, folder: Path, keys: int) -> Result:
-    """A collection of requests."""
-    requests = folder / "collection"
-    requests.mkdir()
-    for number in range(REQUESTS):
-        text = f"name: request {number:03d}\nmethod: GET\nurl: http://127.0.0.1/{number}\n"
-        (requests / f"request-{number:03d}.posting.yaml").write_text(text, "utf-8")
-    home = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config")}
-
-    def tree(terminal: Terminal) -> None:
-        terminal.send(b"\t\t")
-        terminal.settle(quiet=0.5, most=3.0)
-
-    command = [program, "--collection", str(requests)]
-    return measure("posting", command, "Collection", keys, prepare=tree, environment=home)
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -239,55 +155,80 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, round(share * (len(values) - 1)))]
 
 
+def page_words(results: dict[str, Result]) -> list[str]:
+    """Bytes of pages, in sentences."""
+    lines = []
+    for part, when in (("idle", "Idle"), ("busy", "With all of that")):
+        if part in results:
+            pages = ", ".join(f"{page} {rate:,.0f}" for page, rate in results[part].pages.items())
+            lines.append(f"{when}, bytes a second: {pages}.")
+    return lines
+
+
 def main() -> None:
     """Measure, print, and with `--write` keep the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--prepare", action="store_true", help="only make the library")
     parser.add_argument("--tracks", type=int, default=100_000)
     parser.add_argument("--keys", type=int, default=100)
-    parser.add_argument("--peers", type=Path, default=Path(tempfile.gettempdir()) / "musichelper-peers")
+    parser.add_argument("--folder", type=Path, help="keep libraries, peers and results there")
     called = parser.parse_args()
-    missing = []
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        idle, busy, labels = ours(folder, called.tracks, called.keys)
-        results = [idle, busy]
-        for name in ("harlequin", "posting"):
-            program = peer(called.peers, name)
-            if program is None:
-                missing.append(name)
-                continue
-            place = folder / name
-            place.mkdir()
-            try:
-                if name == "harlequin":
-                    results.append(harlequin(program, place, called.tracks, called.keys))
-                else:
-                    results.append(posting(program, place, called.keys))
-            except TimeoutError as error:
-                missing.append(f"{name} (waited in vain for {error})")
+        folder = (called.folder or Path(temporary)).absolute()
+        folder.mkdir(exist_ok=True, parents=True)
+        ours = Ours(folder, called.tracks, called.keys)
+        if called.prepare:
+            print(ours.root)
+            return
+        results, missing = measured(called.parts or PARTS, ours)
+    first = results["idle"]
     rows = [
         [
             one.name,
-            f"{one.start:.2f} ({one.start / idle.start:.1f}×)",
-            f"{one.memory / 2**20:.0f} ({one.memory / idle.memory:.1f}×)",
+            f"{one.start:.2f} ({one.start / first.start:.1f}×)",
+            f"{one.memory / 2**20:.0f} ({one.memory / first.memory:.1f}×)",
             f"{one.idle:,.0f}",
             f"{statistics.median(one.latencies) * 1000:.0f}",
             f"{percentile(one.latencies, 0.99) * 1000:.0f}",
             f"{max(one.latencies) * 1000:.0f}",
         ]
-        for one in results
+        for one in results.values()
     ]
     heads = ["program", "first screen s", "memory MiB", "bytes/s", "key p50 ms", "p99", "worst"]
-    text = table(heads, rows)
-    text += f"\n{called.tracks:,} tracks; {called.keys} keys. Labels a minute by a script: {labels:.0f}.\n"
+    lines = [f"{called.tracks:,} tracks; {called.keys} keys.", *(one.words for one in results.values())]
+    lines += page_words(results)
     if missing:
-        text += f"Not measured: {', '.join(missing)}.\n"
+        lines.append(f"Not measured: {', '.join(missing)}.")
+    text = table(heads, rows) + "\n" + "\n".join(line for line in lines if line) + "\n"
     print(text)
     if called.write:
         save("The screens", text)
+
+
+def measured(parts: Sequence[str], ours: Ours) -> tuple[dict[str, Result], list[str]]:
+    """The results by part, old ones where a part is not asked for, and what could not be measured."""
+    kept, missing = ours.folder / "results.json", []
+    known = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    of_ours = {"idle": ours.idle, "busy": ours.busy}
+    for part in parts:
+        try:
+            if part in of_ours:
+                result: Result | None = of_ours[part]()
+            else:
+                result = of_peer(part, ours.folder / "peers", ours.tracks, ours.keys)
+        except TimeoutError as error:
+            print(error, file=sys.stderr)
+            result = None
+        if result is None:
+            missing.append(part)
+        else:
+            known[part] = asdict(result)
+        kept.write_text(json.dumps(known), "utf-8")
+    return {part: Result(**known[part]) for part in PARTS if part in known}, missing
 
 
 if __name__ == "__main__":

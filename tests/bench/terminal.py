@@ -12,9 +12,17 @@ import struct
 import termios
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-ESCAPES = re.compile(rb"\x1b(?:\[[0-9;:?<>=!]*[a-zA-Z@`~$]|\][^\x07\x1b]*(?:\x07|\x1b\\)|P[^\x1b]*\x1b\\|.)")
+import pyte
+
+UNKNOWN = re.compile(
+    rb"\x1b(?:\[(?:[<>=][0-9;]*[a-z]|\?[0-9;]*(?:\$p|u))|\][^\x07\x1b]*(?:\x07|\x1b\\)|P[^\x1b]*\x1b\\)"
+)
+"""Questions and extensions that pyte would show as text."""
+CUT_OFF = re.compile(rb"\x1b(?:\[[^a-zA-Z@`~]*|[\]P][^\x07\x1b]*\x1b?)?$")
+"""A sequence whose end has not come yet."""
 ANSWER_SECONDS = 5.0
 QUIET_SECONDS = 0.04
 
@@ -36,8 +44,10 @@ class Terminal:
             os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor", **(environment or {})})
             os.execvp(command[0], list(command))
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        self.text = b""
         self.bytes = 0
+        self._screen = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self._screen)
+        self._unseen = b""
 
     def read(self, seconds: float) -> bytes:
         """What comes within a time, as soon as anything does."""
@@ -48,16 +58,32 @@ class Terminal:
         except OSError:
             return b""
         self.bytes += len(data)
-        self.text += ESCAPES.sub(b"", data)
+        self._unseen += data
         return data
 
+    @property
+    def text(self) -> str:
+        """What stands on the screen."""
+        data = UNKNOWN.sub(b"", self._unseen)
+        cut_off = CUT_OFF.search(data)
+        end = cut_off.start() if cut_off else len(data)
+        self._unseen = data[end:]
+        self._stream.feed(data[:end])
+        return "\n".join(self._screen.display)
+
     def wait_for(self, words: str, seconds: float = 60.0) -> float:
-        """Seconds since the start until these words were written. Raises `TimeoutError`."""
-        while words.encode() not in self.text:
-            if time.monotonic() - self.started > seconds:
-                raise TimeoutError(words)
-            self.read(0.01)
-        return time.monotonic() - self.started
+        """Wait at most so long until these words stand there; seconds since the start of the program.
+
+        Raises `TimeoutError`.
+        """
+        moment = time.monotonic()
+        end = moment + seconds
+        while words not in self.text:
+            if time.monotonic() > end:
+                raise TimeoutError(f"{words} is not there:\n{self.text}")
+            while self.read(0.005):
+                moment = time.monotonic()
+        return moment - self.started
 
     def send(self, keys: bytes) -> None:
         """Press keys."""
@@ -76,10 +102,12 @@ class Terminal:
         while time.monotonic() < end and self.read(quiet):
             pass
 
-    def answer(self, key: bytes) -> float:
-        """Seconds from a key until something is written."""
+    def answer(self, key: bytes, words: str | None = None) -> float:
+        """Seconds from a key until something is written, or until these words stand there."""
         began = time.monotonic()
         self.send(key)
+        if words is not None:
+            return self.wait_for(words, ANSWER_SECONDS) + self.started - began
         self.read(ANSWER_SECONDS)
         return time.monotonic() - began
 
@@ -97,6 +125,30 @@ class Terminal:
                 continue
         os.waitpid(self.pid, 0)
         os.close(self.descriptor)
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process as it is now."""
+
+    command: bytes
+    """Its arguments, with zero bytes between them."""
+    seconds: float
+    """CPU time that it has used."""
+
+
+def processes(pid: int) -> list[Process]:
+    """A process and all that it started, as far as they are still there."""
+    found = []
+    for one in _family(pid):
+        place = Path(f"/proc/{one}")
+        try:
+            fields = place.joinpath("stat").read_text("ascii", "replace").rpartition(")")[2].split()
+            seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            found.append(Process(place.joinpath("cmdline").read_bytes(), seconds))
+        except OSError:
+            continue
+    return found
 
 
 def _family(pid: int) -> list[int]:

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,39 @@ def test_a_proposal_may_be_of_a_folder_whose_name_is_no_utf_8(library: Library) 
     proposal = Proposal(track.id, "v1", genre, 0.9, [(genre, 0.9), ("jazz", 0.1)], 1.0)
     library.ledger.set_proposals([proposal])
     assert library.ledger.proposal(track.id) == proposal
+
+
+def test_what_wants_a_proposal_is_ready_without_a_genre_and_not_heard_since(library: Library) -> None:
+    ledger = library.ledger
+    names = ("unknow/new.wav", "unknow/old.wav", "unknow/changed.wav", "unknow/heard.wav", "root.wav",
+             "jazz/labelled.wav", "unknow/waits.wav", "unknowable/other.wav")  # fmt: skip
+    tracks = {name: ledger.add_track(Path(name), "00", 1, 2).id for name in names}
+    for name, number in tracks.items():
+        if "waits" not in name:
+            ledger.update_track(number, state="ready", wav=Path(name))
+    later = time.time() + 100
+    made = {"old": ("v1", later), "changed": ("v2", 1.0), "heard": ("v2", later), "labelled": ("v1", later)}
+    ledger.set_proposals(
+        Proposal(tracks[name], version, "jazz", 0.9, [("jazz", 0.9)], moment)
+        for name in names
+        for word, (version, moment) in made.items()
+        if word in name
+    )
+    wanted = [str(track.path) for track in ledger.unproposed_tracks("v2", "unknow")]
+    assert wanted == ["root.wav", "unknow/changed.wav", "unknow/new.wav", "unknow/old.wav"]
+    assert ledger.waiting_counts("unknow", "v2") == (5, 3, 2)
+    some = [tracks["unknow/old.wav"], tracks["unknow/new.wav"]]
+    assert list(ledger.proposals(some)) == [tracks["unknow/old.wav"]]
+    assert ledger.proposals([]) == {}
+
+
+def test_tracks_are_found_by_their_numbers_the_last_changed_first(library: Library) -> None:
+    numbers = [library.ledger.add_track(Path(f"{name}.mp3"), "00", 1, 2).id for name in "abc"]
+    library.ledger.update_track(numbers[0], state="failed")
+    assert library.ledger.recent_track_numbers() == [numbers[0], numbers[2], numbers[1]]
+    assert library.ledger.recent_track_numbers(state="failed") == numbers[:1]
+    found = library.ledger.tracks_numbered([numbers[1], 99])
+    assert [track.path.name for track in found] == ["b.mp3"]
 
 
 def test_a_failed_transaction_leaves_nothing(library: Library) -> None:

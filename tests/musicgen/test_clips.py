@@ -136,7 +136,6 @@ def test_what_cannot_be_is_said(generator: Generator, music_and_model: Library) 
     track = str(music_and_model.ledger.tracks()[0].path)
     for wrong in (
         request(model="no-such-model"),
-        request(model="small-built-in"),
         request(continue_from="nothing.wav"),
         request(duration=-1),
     ):

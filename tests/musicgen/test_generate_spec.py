@@ -32,7 +32,7 @@ def test_a_specification_survives_json() -> None:
         {"condition_dropout": 1.5},
         {"precision": "int3"},
         {"name": "../elsewhere"},
-        {"name": "small-built-in"},
+        {"name": "mini"},
     ],
 )
 def test_a_wrong_finetune_is_refused(values: dict[str, object]) -> None:

@@ -173,7 +173,7 @@ def test_samples_are_the_clips_that_generate_makes(music_and_model: Library, met
     [(SMALL, 8, "lora", 16), (MEDIUM, 12, "lora", 32), (LARGE, 24, "lora", 32), (LARGE, 80, "lora", 32)],
 )
 def test_what_a_card_holds_is_chosen_and_explained(shape: Shape, memory: int, method: str, rank: int) -> None:
-    plan = choose_plan(FinetuneSpec(name="x"), shape, fresh=False, half=True, memory=memory * GIB)
+    plan = choose_plan(FinetuneSpec(name="x"), shape, half=True, memory=memory * GIB)
     assert (plan.method, plan.rank) == (method, rank)
     assert plan.batch_size * plan.accumulation == 8
     assert plan.memory_bytes <= memory * GIB
@@ -182,13 +182,13 @@ def test_what_a_card_holds_is_chosen_and_explained(shape: Shape, memory: int, me
 
 def test_small_fits_in_six_gibibytes_and_medium_in_twelve() -> None:
     for shape, memory in ((SMALL, 6), (MEDIUM, 12)):
-        plan = choose_plan(FinetuneSpec(name="x"), shape, fresh=False, half=True, memory=memory * GIB)
+        plan = choose_plan(FinetuneSpec(name="x"), shape, half=True, memory=memory * GIB)
         assert plan.memory_bytes < memory * GIB
     full = FinetuneSpec(name="x", method="full")
-    tight = choose_plan(full, LARGE, fresh=False, half=True, memory=24 * GIB)
+    tight = choose_plan(full, LARGE, half=True, memory=24 * GIB)
     assert "may not fit" in tight.reasons[-1]
-    fresh = choose_plan(FinetuneSpec(name="x"), SMALL, fresh=True, half=False, memory=None)
-    assert (fresh.method, fresh.batch_size, fresh.accumulation) == ("full", 4, 2)
+    anywhere = choose_plan(full, SMALL, half=False, memory=None)
+    assert (anywhere.method, anywhere.batch_size, anywhere.accumulation) == ("full", 4, 2)
 
 
 def test_a_card_says_what_a_model_was_made_of(music_and_model: Library) -> None:

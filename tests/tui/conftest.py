@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from assistant.config import Settings
 from assistant.library.library import Library, create_library
+from tests.tui.ssh_host import Host, sshd
 from tests.tui.tui_library import Opened, add_track, propose, settle, until
 from tui.app import MusicHelperApp
 
@@ -43,6 +44,13 @@ def music(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
     library.ledger._database.execute("UPDATE tracks SET changed = ?", (time.time() - DAYS * 86400,))
     library.close()
     return library
+
+
+@pytest.fixture
+def host(music: Library, tmp_path: Path) -> Iterator[Host]:
+    """A machine to log in to, with the app on that library."""
+    with sshd(music.root, tmp_path) as here:
+        yield here
 
 
 @pytest.fixture

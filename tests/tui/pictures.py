@@ -1,6 +1,7 @@
 """Make the pictures of each page for the README, from the app itself on a small made library.
 
 uv run python -m tests.tui.pictures [FOLDER]
+uv run python -m tests.tui.pictures --views FOLDER      every view in two sizes and languages, to look at
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
+
 from assistant.config import Settings
+from assistant.i18n import set_language
 from assistant.library.library import Library, create_library
+from tests.tui import views
 from tests.tui.tui_library import add_clip, add_run, add_track, propose, settle, until, write_tone
 from tui.app import MusicHelperApp
 
@@ -85,8 +90,28 @@ def save(app: MusicHelperApp, path: Path) -> None:
     print(path, f"{path.stat().st_size / 1024:.0f} KiB")
 
 
+async def take_views(root: Path, folder: Path, language: str) -> None:
+    """Every view of the app in each size."""
+    set_language(language)
+    app = MusicHelperApp(root, views.SETTINGS, watch=False)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: app.snapshot is not None)
+        for size in views.SIZES:
+            async for name in views.walk(pilot, size):
+                save(app, folder / f"{name}-{size[0]}x{size[1]}-{language}.svg")
+
+
 def main() -> None:
     """Make them all."""
+    if sys.argv[1:2] == ["--views"]:
+        folder = Path(sys.argv[2])
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patch:
+            views.hold_still(patch, Path(home))
+            root = views.make_library(Path(home) / "Music").root
+            for language in views.LANGUAGES:
+                asyncio.run(take_views(root, folder, language))
+        return
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home:

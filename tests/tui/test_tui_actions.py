@@ -4,7 +4,17 @@ import pytest
 
 from assistant.errors import CallError
 from assistant.i18n import set_language
-from tui.actions import ACTIONS, PALETTE_KEY, SCREENS, Action, Keys, action, actions_of, bindings_of
+from tui.actions import (
+    ACTIONS,
+    PALETTE_KEY,
+    REDRAW_KEY,
+    SCREENS,
+    Action,
+    Keys,
+    action,
+    actions_of,
+    bindings_of,
+)
 from tui.app import MusicHelperApp
 from tui.screens.page import Page
 
@@ -14,10 +24,10 @@ def test_ids_are_unique_and_the_table_has_no_clash() -> None:
     Keys()
 
 
-def test_there_is_no_combination_but_the_palettes() -> None:
+def test_there_is_no_combination_but_two_that_every_terminal_knows() -> None:
     for item in ACTIONS:
         for key in item.keys:
-            assert key == PALETTE_KEY or "+" not in key, item.id
+            assert key in (PALETTE_KEY, REDRAW_KEY) or "+" not in key, item.id
 
 
 NOT_OF_THE_LOOP = (  # the palette has them

@@ -15,6 +15,7 @@ from assistant.library.library import Library
 from tests.tui.tui_library import Opened, add_run, add_track, screen_text, settle, text_of, until
 from tui.actions import SCREENS
 from tui.app import MusicHelperApp
+from tui.labelling import LabelSession, merge
 from tui.messages import Failed, QueueRead, SnapshotRead
 from tui.notices import notification
 from tui.screens.dialog import TextDialog
@@ -142,7 +143,7 @@ async def test_news_that_comes_while_the_app_is_left_is_not_shown(
             await label.remove_children()
             app._poll()
             await app._dispatch_message(SnapshotRead(replace(snapshot, clips=9)))
-            await label._dispatch_message(QueueRead([], []))
+            await label._dispatch_message(QueueRead(merge(LabelSession().known(), []), []))
             await train.remove_children()
             await train._dispatch_message(ScreenResume())
             await close_all()

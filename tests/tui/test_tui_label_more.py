@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from textual.content import Content
 from textual.pilot import Pilot
 
 from assistant.caption.files import Origin, write_caption
@@ -20,6 +21,7 @@ from tests.tui.tui_library import Opened, screen_text, settle, until
 from tui.label_sound import LabelSound
 from tui.messages import WhyRead
 from tui.screens.pick import PickScreen
+from tui.widgets.rows import RowList
 
 
 class Player:
@@ -271,6 +273,23 @@ async def test_autoplay_can_be_configured(opened: Opened) -> None:
         shown = screen_text(pilot)
         assert "Autoplay" in shown
         assert "on" in shown
+
+
+async def test_a_step_draws_two_lines_of_the_queue(opened: Opened) -> None:
+    async with opened(mode="label") as pilot:
+        await ready(pilot)
+        rows = pilot.app.screen.query_one("#label-queue", RowList)
+        drawn, draw = [], rows._draw
+
+        def counted(row: object, width: int) -> Content:
+            drawn.append(row)
+            line: Content = draw(row, width)
+            return line
+
+        rows._draw = counted
+        await pilot.press("n")
+        await settle(pilot)
+        assert len(drawn) == 2
 
 
 async def test_a_hundred_thousand_tracks_cost_no_time_at_a_key(opened: Opened) -> None:

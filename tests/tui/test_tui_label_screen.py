@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from assistant.library.ledger import Proposal
 from assistant.library.library import Library
 from tests.tui.tui_library import Opened, add_track, propose, screen_text, settle, until
+from tui.app import MusicHelperApp
 from tui.screens.accept import AcceptScreen
 from tui.screens.label import LabelScreen
 from tui.screens.page import Page
@@ -166,6 +170,33 @@ async def test_new_proposals_are_shown_and_nothing_moves(opened: Opened, music: 
         screen = await ready(pilot)
         await press(pilot, "enter")
         assert (music.root / "blues/song d.wav").exists()
+
+
+async def test_what_comes_next_is_ordered_anew_once_the_new_classifier_has_heard_it(
+    opened: Opened, music: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = SimpleNamespace(version="v1", accuracy=0.8, chance=0.3, made=0.0, model="musicnn")
+    monkeypatch.setattr("assistant.classify.store.current_version", lambda _library: used)
+    async with opened(mode="label") as pilot:
+        screen = await ready(pilot)
+        app = screen.app
+        assert isinstance(app, MusicHelperApp)
+        used.version = "v2"
+        app.bridge.read_snapshot(app)  # type: ignore[union-attr]
+        await until(pilot, lambda: app.snapshot is not None and app.snapshot.classifier[0] == "v2")  # type: ignore[index]
+        assert [item.track.path.stem[-1] for item in screen.session.items] == list("abcde")
+        assert "Learned" not in screen_text(pilot)
+        shares = {"a": 0.9, "b": 0.95, "c": 0.55, "d": 0.75, "e": 0.65}
+        for letter, share in shares.items():
+            track = music.ledger.track_at(Path(f"unknow/song {letter}.wav"))
+            assert track is not None
+            top = [("jazz", share), ("rock", 1 - share)]
+            music.ledger.set_proposals([Proposal(track.id, "v2", "jazz", share, top, time.time())])
+        music.close()
+        app.bridge.read_snapshot(app)  # type: ignore[union-attr]
+        await until(pilot, lambda: "Learned from your decisions" in screen_text(pilot))
+        assert [item.track.path.stem[-1] for item in screen.session.items] == list("acedb")
+        assert name(screen) == "song a.wav"
 
 
 async def test_skip_flag_and_reject_are_different_things(opened: Opened, music: Library) -> None:

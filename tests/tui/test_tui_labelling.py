@@ -4,7 +4,7 @@ from pathlib import Path
 
 from assistant.label.queue import QueueItem
 from assistant.library.ledger import Proposal, Track
-from tui.labelling import LabelSession
+from tui.labelling import LabelSession, learned, merge
 
 
 def item(number: int, genre: str | None = None) -> QueueItem:
@@ -118,8 +118,7 @@ def test_learning_moves_nothing_up_to_the_cursor() -> None:
     made = session(1, 2, 3, 4, 5)
     made.browse(1)
     fresh = [item(5, "jazz"), item(3, "rock"), item(4, "jazz"), item(2, "rock"), item(1, "jazz")]
-    made.take(fresh, ["jazz", "rock"], ["jazz"])
-    made.rescore(fresh)
+    made.absorb(merge(made.known(rescore=True), fresh), ["jazz", "rock"], ["jazz"])
     assert order(made) == [1, 2, 5, 3, 4]
     assert here(made) == 2
     proposal = made.items[2].proposal
@@ -133,3 +132,35 @@ def test_a_proposal_under_the_cursor_stays_as_it_was_seen() -> None:
     made.take([item(1, "rock"), item(2, "rock")], ["jazz", "rock"], ["jazz"])
     genres = [one.proposal.genre for one in made.items if one.proposal]
     assert genres == ["jazz", "rock"]
+
+
+def test_who_goes_on_while_the_queue_is_read_finds_nothing_moved() -> None:
+    made = session(1, 2, 3, 4, 5, 6)
+    known = made.known(rescore=True)
+    made.decide(1, "label", "jazz", 0.0)
+    made.decide(2, "skip", None, 1.0)
+    made.browse(1)
+    assert order(made) == [1, 3, 4, 5, 6, 2]
+    fresh = [item(number, "rock") for number in (6, 5, 9, 4, 3, 2, 1)]
+    assert made.absorb(merge(known, fresh), ["jazz", "rock"], ["jazz"]) == 1
+    assert order(made) == [1, 3, 4, 6, 5, 9, 2]
+    assert here(made) == 4
+    assert made.state(1) == "label"
+
+
+def test_what_comes_when_all_is_decided_is_under_the_cursor() -> None:
+    made = session(1)
+    made.decide(1, "label", "jazz", 0.0)
+    assert here(made) is None
+    made.take([item(2)], ["jazz"], ["jazz"])
+    assert here(made) == 2
+
+
+def test_proposals_come_to_tracks_that_had_none() -> None:
+    made = LabelSession()
+    made.take([item(1), item(2, "jazz"), item(3)], ["jazz", "rock"], ["jazz"])
+    proposals = {number: item(number, "rock").proposal for number in (1, 2)}
+    found = learned(made.items, {track: one for track, one in proposals.items() if one})
+    assert made.learn(found)
+    assert [one.proposal.genre if one.proposal else "" for one in made.items] == ["rock", "jazz", ""]
+    assert not made.learn({})

@@ -5,163 +5,23 @@ Needs `sshd`, `ssh` and `tmux`; says so and is skipped without them. Run with `p
 
 from __future__ import annotations
 
-import getpass
 import os
-import shutil
 import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-
-import pytest
 
 from assistant.library.library import Library
 from assistant.runs.record import list_runs
-from tests.bench.terminal import Terminal
+from tests.bench.terminal import processes
+from tests.tui.ssh_host import OVER_SSH, Host, apps, cut, decide, press, until
 
-SSHD = shutil.which("sshd") or next((p for p in ("/usr/sbin/sshd",) if Path(p).exists()), None)
-MISSING = [name for name in ("ssh", "ssh-keygen", "tmux") if shutil.which(name) is None] + ["sshd"] * (
-    not SSHD
-)
-ROOT = Path(__file__).resolve().parents[2]
-FAKE_WORKER = Path(__file__).with_name("worker_with_fake_training.py")
-SECONDS = 60.0
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
-]
-
-LAUNCHER = """
-import sys
-from assistant.runs import launch
-launch.WORKER_COMMAND = (sys.executable, {worker!r})
-from tui.__main__ import main
-sys.exit(main([{library!r}]))
-"""
-
-
-@dataclass
-class Host:
-    """An sshd of this user's on this machine, with the app as a script."""
-
-    port: int
-    key: Path
-    script: Path
-    socket: str
-
-    def connect(self, remote: str) -> Terminal:
-        """A terminal with an ssh that runs a command."""
-        return Terminal(
-            [
-                "ssh", "-tt", "-p", str(self.port), "-i", str(self.key),
-                "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-                "-o", "LogLevel=ERROR", f"{getpass.getuser()}@127.0.0.1", remote,
-            ],
-            columns=100,
-            lines=30,
-        )  # fmt: skip
-
-    @property
-    def app(self) -> str:
-        """The command that shows the app."""
-        return f"cd {ROOT} && LC_ALL=C.UTF-8 {sys.executable} {self.script}"
-
-    @property
-    def in_tmux(self) -> str:
-        """The same in a tmux, or back to it."""
-        return f"LC_ALL=C.UTF-8 tmux -L {self.socket} -f /dev/null new-session -A -s m '{self.app}'"
-
-
-@pytest.fixture
-def host(music: Library, tmp_path: Path) -> Iterator[Host]:
-    for name in ("host", "user"):
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True
-        )
-    (tmp_path / "keys").write_bytes((tmp_path / "user.pub").read_bytes())
-    script = tmp_path / "app.py"
-    script.write_text(LAUNCHER.format(worker=str(FAKE_WORKER), library=str(music.root)))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)
-    assert SSHD
-    options = ("StrictModes=no", "UsePAM=no", "PidFile=none", "ListenAddress=127.0.0.1")
-    command = [SSHD, "-D", "-e", "-f", "/dev/null", "-p", str(port), "-h", str(tmp_path / "host")]
-    for option in (*options, f"AuthorizedKeysFile={tmp_path / 'keys'}", "PermitRootLogin=yes"):
-        command += ["-o", option]
-    with (tmp_path / "sshd.log").open("wb") as log:
-        daemon = subprocess.Popen(command, stderr=log)
-    here = Host(port, tmp_path / "user", script, f"test-{os.getpid()}-{port}")
-    until(lambda: answers(port), "sshd does not answer")
-    yield here
-    subprocess.run(["tmux", "-L", here.socket, "kill-server"], check=False, capture_output=True)
-    daemon.terminate()
-    daemon.wait()
-
-
-def answers(port: int) -> bool:
-    """Whether somebody listens there."""
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
-
-
-def until(holds: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
-
-
-def apps(host: Host) -> list[int]:
-    """The processes of the app."""
-    found = subprocess.run(
-        ["pgrep", "-f", f"^{sys.executable} {host.script}"], capture_output=True, text=True
-    )
-    return [int(pid) for pid in found.stdout.split()]
-
-
-def cut(terminal: Terminal) -> None:
-    """The connection is gone at once, without a word."""
-    os.kill(terminal.pid, signal.SIGKILL)
-    os.waitpid(terminal.pid, 0)
-    os.close(terminal.descriptor)
-
-
-def press(terminal: Terminal, keys: bytes, words: str) -> None:
-    """Press keys until the screen says something; the first ones may come before it listens."""
-    terminal.text = b""
-    terminal.send(keys)
-    terminal.started = time.monotonic()
-    terminal.wait_for(words, SECONDS)
-    terminal.settle(quiet=0.3)
-
-
-def decide(terminal: Terminal, key: bytes, holds: Callable[[], object], what: str) -> None:
-    """Press a key that decides; again where it came before the track was painted and so did nothing."""
-    for _attempt in range(5):
-        terminal.settle(quiet=1.0, most=10.0)
-        terminal.send(key)
-        end = time.monotonic() + 5.0
-        while time.monotonic() < end:
-            if holds():
-                return
-            terminal.read(0.1)
-    pytest.fail(what)
+pytestmark = OVER_SSH
 
 
 def test_labelling_goes_on_in_tmux_after_the_connection_was_cut(host: Host, music: Library) -> None:
     terminal = host.connect(host.in_tmux)
     terminal.wait_for("In the folder")
     terminal.settle(quiet=1.0, most=10.0)
-    press(terminal, b"\x1bOS", "song a.wav")
+    press(terminal, b"\x1bOS", "0 labelled")
     decide(terminal, b"\r", lambda: (music.root / "jazz/song a.wav").exists(), "the first label")
     terminal.settle(quiet=0.5)
     cut(terminal)
@@ -178,7 +38,7 @@ def test_without_tmux_a_cut_ends_the_app_and_keeps_every_label(host: Host, music
     terminal = host.connect(host.app)
     terminal.wait_for("In the folder")
     terminal.settle(quiet=1.0, most=10.0)
-    press(terminal, b"\x1bOS", "song a.wav")
+    press(terminal, b"\x1bOS", "0 labelled")
     decide(terminal, b"\r", lambda: (music.root / "jazz/song a.wav").exists(), "the label")
     cut(terminal)
     until(lambda: not apps(host), "the app goes on without a terminal")
@@ -209,6 +69,27 @@ def test_a_fine_tune_goes_on_when_the_connection_is_cut(host: Host, music: Libra
     cut(again)
 
 
+def test_in_tmux_a_fine_tune_is_followed_again_after_the_connection_was_cut(
+    host: Host, music: Library
+) -> None:
+    terminal = host.connect(host.in_tmux)
+    terminal.wait_for("In the folder")
+    terminal.settle(quiet=1.0, most=10.0)
+    press(terminal, b"c", "goes on by itself")
+    until(lambda: any(run.step > 1 for run in list_runs(music)), "the run starts")
+    (app,) = apps(host)
+    cut(terminal)
+    step = list_runs(music)[0].step
+    until(lambda: list_runs(music)[0].step > step or not list_runs(music)[0].live, "the run goes on")
+    assert apps(host) == [app]
+    again = host.connect(host.in_tmux)
+    again.wait_for("Loss", 60.0)
+    until(lambda: list_runs(music)[0].state == "done", "the run ends well")
+    again.wait_for("done", 60.0)
+    cut(again)
+    assert apps(host) == [app]
+
+
 def test_a_stalled_link_costs_no_processor_time_and_goes_on(host: Host) -> None:
     terminal = host.connect(host.app)
     terminal.wait_for("In the folder")
@@ -216,18 +97,12 @@ def test_a_stalled_link_costs_no_processor_time_and_goes_on(host: Host) -> None:
     (pid,) = apps(host)
     os.kill(terminal.pid, signal.SIGSTOP)
     time.sleep(1.0)
-    before = cpu_seconds(pid)
+    before = processes(pid)[0].seconds
     time.sleep(4.0)
-    used = cpu_seconds(pid) - before
+    used = processes(pid)[0].seconds - before
     os.kill(terminal.pid, signal.SIGCONT)
     assert used < 1.0
-    press(terminal, b"\x1bOS", "song a.wav")
+    press(terminal, b"\x1bOS", "0 labelled")
     terminal.send(b"q")
     until(lambda: not apps(host), "q leaves")
     cut(terminal)
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -9,13 +9,17 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
 import pytest
 
+from assistant.config import Settings
 from assistant.library.library import Library
 from tui.__main__ import main
+from tui.app import MusicHelperApp
+from tui.terminal import Guard
 
 HEAVY = (
     "torch",
@@ -171,6 +175,49 @@ def test_a_signal_ends_it_cleanly_and_restores_the_terminal(music: Library, numb
     for sequence in (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1003l"):
         assert sequence in terminal.output
     os.close(terminal.descriptor)
+
+
+def test_a_stalled_terminal_does_not_keep_it(music: Library) -> None:
+    """Nobody reads what it writes, until it cannot write any more; then it is asked to end."""
+    terminal = Terminal(str(music.root))
+    terminal.wait_for(b"In the folder")
+    for _page in range(40):
+        os.write(terminal.descriptor, b"\x1bOR\x1bOQ")
+        time.sleep(0.05)
+    os.kill(terminal.pid, signal.SIGTERM)
+    deadline = time.monotonic() + 30
+    while os.waitpid(terminal.pid, os.WNOHANG) == (0, 0):
+        assert time.monotonic() < deadline, "it waits for the terminal"
+        time.sleep(0.1)
+    os.close(terminal.descriptor)
+
+
+def test_being_stopped_and_continued_changes_nothing(music: Library) -> None:
+    terminal = Terminal(str(music.root))
+    terminal.wait_for(b"watching")
+    terminal.read(2.0)
+    tasks = Path(f"/proc/{terminal.pid}/task")
+
+    before = len(list(tasks.iterdir()))
+    for _turn in range(8):
+        os.kill(terminal.pid, signal.SIGSTOP)
+        os.kill(terminal.pid, signal.SIGCONT)
+        terminal.read(0.2)
+    assert len(list(tasks.iterdir())) < before + 8  # Textual alone begins two a turn
+    os.write(terminal.descriptor, b"q")
+    assert os.waitstatus_to_exitcode(terminal.end()) == 0
+    os.close(terminal.descriptor)
+
+
+def test_a_terminal_that_is_gone_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = Guard(MusicHelperApp(None, Settings()))
+    guard._saved = []
+
+    def gone(*_arguments: object) -> None:
+        raise termios.error(5, "Input/output error")
+
+    monkeypatch.setattr(termios, "tcsetattr", gone)
+    guard.restore()
 
 
 def test_a_lost_connection_ends_it_and_frees_the_watch(music: Library) -> None:

@@ -12,12 +12,20 @@ import pytest
 from assistant.config import PlaybackSettings, Settings
 from assistant.library.library import Library
 from assistant.musicgen import client as training
-from assistant.runs.events import EventLog
 from assistant.runs.marks import read_marks
 from assistant.runs.record import RunRecord, run_folder, write_record
 from assistant.serving import client as serving
 from assistant.serving.client import Clip
-from tests.tui.tui_library import Opened, add_clip, add_run, screen_text, settle, text_of, until, write_tone
+from tests.tui.tui_library import (
+    Opened,
+    add_clip,
+    add_codebooks_and_samples,
+    add_run,
+    screen_text,
+    settle,
+    text_of,
+    until,
+)
 from tui.screens.compare_clips import CompareScreen
 from tui.screens.compare_runs import CompareRunsScreen
 from tui.screens.dialog import TextDialog
@@ -74,21 +82,6 @@ async def press(pilot: Any, *keys: str) -> None:
 
 
 # Runs
-
-
-def add_codebooks_and_samples(library: Library, run: RunRecord) -> None:
-    log = EventLog(run_folder(library, run.id))
-    for step in (61, 62, 63):
-        log.append({"event": "step", "step": step, "loss": 3.0, "losses": [3.0, 3.5, 4.0, 4.5]})
-    for name, step in (("base", 0), ("step-60", 60)):
-        path = run_folder(library, run.id) / "samples" / name / "0.wav"
-        write_tone(path)
-        base = run_folder(library, run.id) / "samples" / "base" / "0.wav"
-        sample = {"event": "sample", "step": step, "path": str(path), "base": str(base), "prompt": "calm"}
-        log.append({**sample, "seed": 3})
-    log.append({"event": "rollback", "step": 60, "text": "It went back."})
-    log.close()
-    (run_folder(library, run.id) / "log.txt").write_text("first line\nthe [red]last[/] line\n")
 
 
 async def test_all_sides_of_a_run_have_a_digit(opened: Opened, music: Library) -> None:

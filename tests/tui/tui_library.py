@@ -16,7 +16,7 @@ from assistant.files import write_text
 from assistant.library.ledger import Proposal, Track
 from assistant.library.library import Library
 from assistant.runs.events import EventLog
-from assistant.runs.record import RunRecord, write_record
+from assistant.runs.record import RunRecord, run_folder, write_record
 
 RATE = 44100
 
@@ -105,13 +105,29 @@ def add_run(library: Library, name: str = "jazz-0101", *, state: str = "done", s
     return record
 
 
+def add_codebooks_and_samples(library: Library, run: RunRecord) -> None:
+    """Steps with the losses of four codebooks, two samples, a rollback and a log."""
+    log = EventLog(run_folder(library, run.id))
+    for step in (61, 62, 63):
+        log.append({"event": "step", "step": step, "loss": 3.0, "losses": [3.0, 3.5, 4.0, 4.5]})
+    for name, step in (("base", 0), ("step-60", 60)):
+        path = run_folder(library, run.id) / "samples" / name / "0.wav"
+        write_tone(path)
+        base = run_folder(library, run.id) / "samples" / "base" / "0.wav"
+        sample = {"event": "sample", "step": step, "path": str(path), "base": str(base), "prompt": "calm"}
+        log.append({**sample, "seed": 3})
+    log.append({"event": "rollback", "step": 60, "text": "It went back."})
+    log.close()
+    (run_folder(library, run.id) / "log.txt").write_text("first line\nthe [red]last[/] line\n")
+
+
 def add_clip(library: Library, name: str, **recipe: Any) -> Path:
     """A clip with its recipe in the ledger."""
     path = library.paths.clips / name
     write_tone(path, seconds=1.0)
     full = {
         "prompt": "calm piano",
-        "model": "small-built-in",
+        "model": "mini",
         "duration": 1.0,
         "seed": 7,
         "temperature": 1.0,

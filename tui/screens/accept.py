@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from tui.app import MusicHelperApp
 
 START, STEP, LEAST = 0.9, 0.05, 0.05
-SAMPLES = 8
 
 
 class AcceptScreen(TakesNews, ModalScreen[float | None], inherit_bindings=False):
@@ -33,9 +31,9 @@ class AcceptScreen(TakesNews, ModalScreen[float | None], inherit_bindings=False)
 
     app: MusicHelperApp
 
-    def __init__(self, names: dict[int, str]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._names = names
+        self._least_sure: list[tuple[str, str]] = []
         self._probability = START
         self._pairs: list[tuple[int, str]] | None = None
 
@@ -57,7 +55,7 @@ class AcceptScreen(TakesNews, ModalScreen[float | None], inherit_bindings=False)
     @on(AcceptablesRead)
     def _read(self, event: AcceptablesRead) -> None:
         if event.probability == self._probability:
-            self._pairs = event.pairs
+            self._pairs, self._least_sure = event.pairs, event.least_sure
             self._paint()
 
     def _paint(self) -> None:
@@ -85,10 +83,9 @@ class AcceptScreen(TakesNews, ModalScreen[float | None], inherit_bindings=False)
                 lines.append(
                     Content.assemble(f"  {pad(visible(genre), 12)}{number:>5} ", (share, "$primary"))
                 )
-            # The least sure ones are those worth a look.
-            for track, genre in self._pairs[-SAMPLES:]:
-                name = fit_middle(visible(Path(self._names.get(track, "?"))), 44)
-                lines.append(Content.styled(f"  {pad(name, 46)}{visible(genre)}", "$dim"))
+            for name, genre in self._least_sure:
+                shown = pad(fit_middle(visible(name), 44), 46)
+                lines.append(Content.styled(f"  {shown}{visible(genre)}", "$dim"))
         self.query_one("#accept-body", Static).update(Content("\n").join(lines))
 
     def action_change(self, direction: int) -> None:

@@ -210,7 +210,9 @@ class ClipPage(Page):
         if clip is not None:
             width = max(map(len, clip.recipe), default=0) + 2
             text = "\n".join(
-                f"{pad(name, width)}{visible(str(value))}" for name, value in clip.recipe.items()
+                f"{pad(name, width)}{visible(str(value))}"
+                for name, value in clip.recipe.items()
+                if value is not None
             )
             path = clip.trash or clip.path
             self.app.show_text(home_short(path), text, hint=clip.note, copy=str(path))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tui.app import MusicHelperApp
 
 KEYS_WIDTH = 16
-HELP_WIDTH = 72
+HELP_WIDTH = 68
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class HelpScreen(ModalScreen[None], inherit_bindings=False):
             "app": _("Everywhere"),
             "list": _("In lists"),
             "form": _("In forms"),
+            "samples": _("Samples of a run"),
             **{name: action(f"app.{name}").label for name in SCREENS},
         }
         here = [

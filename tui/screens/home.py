@@ -50,11 +50,11 @@ class HomeScreen(Page):
     def poll(self) -> None:
         self._polls += 1
         if self._polls % AGE_POLLS == 0:
-            self.query_one("#home-now").refresh()
+            self.query_one("#home-now", Drawn).redraw()
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         for drawn in self.query(Drawn):
-            drawn.refresh()
+            drawn.redraw()
         self._step = next_step(snapshot, home_short(snapshot.root))
         key = self.app.keys.name("home.next")
         self.query_one("#home-next", Prose).show(

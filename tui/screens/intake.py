@@ -13,9 +13,10 @@ from textual.widgets import Static
 
 from assistant.i18n import _, ngettext
 from assistant.intake.account import watch_warning, watch_words
-from tui.messages import Retried, TracksRead
+from tui.messages import Failed, PagesRead, Retried, TracksRead
 from tui.screens.page import Page, page_bindings
 from tui.text import ago, clock, fit, fit_middle, pad, size, visible
+from tui.track_pages import Sight, TrackPages, TrackRow
 from tui.vocabulary import status
 from tui.widgets.header import home_short
 from tui.widgets.prose import Passage, Prose
@@ -25,27 +26,28 @@ if TYPE_CHECKING:
     from assistant.library.ledger import Track
     from tui.snapshot import Snapshot
 
-TRACKS_SHOWN = 500
-
 
 class IntakeScreen(Page):
-    """A line on the watcher, and the tracks that changed last."""
+    """A line on the watcher, and all tracks, the last changed first."""
 
     SCOPE = "intake"
     BINDINGS = page_bindings("intake")
 
     def __init__(self) -> None:
         super().__init__()
-        self._tracks: list[Track] = []
+        self._tracks = TrackPages()
         self._failed_only = False
         self._read = False
+        self._reading = False
+        self._stale = False
+        """Something has changed while the tracks were being read."""
         self._watch_length = 0
 
     def body(self) -> ComposeResult:
         yield Static(id="intake-watch")
         with Vertical(id="intake-box", classes="box"):
             yield RowList(
-                self._line, key=lambda track: track.id, empty=self._empty, ages=True, id="intake-rows"
+                self._line, key=lambda row: row.number, empty=self._empty, ages=True, id="intake-rows"
             )
         yield Prose(id="intake-reason")
 
@@ -57,7 +59,7 @@ class IntakeScreen(Page):
         self._reason()
 
     def arrive(self) -> None:
-        self.bridge.read_tracks(self, failed=self._failed_only, limit=TRACKS_SHOWN)
+        self._read_anew()
         self._watch_line()
 
     def poll(self) -> None:
@@ -66,12 +68,50 @@ class IntakeScreen(Page):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.arrive()
 
+    @on(PagesRead)
+    def _pages_read(self, event: PagesRead) -> None:
+        self._reading = False
+        if event.failed == self._failed_only:
+            self._read = True
+            self._tracks = event.pages
+            self.query_one("#intake-rows", RowList).show(self._tracks)
+            self._read_more()
+            self._reason()
+        if self._stale:
+            self._read_anew()
+
     @on(TracksRead)
     def _tracks_read(self, event: TracksRead) -> None:
-        self._read = True
-        self._tracks = event.tracks
-        self.query_one("#intake-rows", RowList).show(event.tracks)
+        self._tracks.add(event.tracks)
+        self.query_one("#intake-rows", RowList).refresh()
+        if event.tracks:  # none where all of them are gone
+            self._read_more()
         self._reason()
+
+    @on(RowList.Scrolled)
+    def _read_more(self) -> None:
+        missing = self._tracks.missing(self._sight)
+        if missing:
+            self.bridge.read_tracks(self, missing)
+
+    @on(Failed)
+    def _failed(self, event: Failed) -> None:
+        """The app tells it."""
+        if event.group == "tracks":
+            self._reading = False
+
+    def _read_anew(self) -> None:
+        self._stale = self._reading
+        if self._reading:
+            return
+        self._reading = True
+        self.bridge.read_pages(self, failed=self._failed_only, sight=self._sight)
+
+    @property
+    def _sight(self) -> Sight:
+        rows: RowList[TrackRow] = self.query_one("#intake-rows", RowList)
+        marked = None if rows.current is None else rows.current.number
+        return Sight(rows.scroll_offset.y, max(1, rows.size.height), marked)
 
     @on(RowList.Moved)
     def _moved(self) -> None:
@@ -82,7 +122,7 @@ class IntakeScreen(Page):
     def action_failures(self) -> None:
         self._failed_only = not self._failed_only
         self._title()
-        self.bridge.read_tracks(self, failed=self._failed_only, limit=TRACKS_SHOWN)
+        self._read_anew()
 
     def action_open(self) -> None:
         track = self._current
@@ -132,8 +172,8 @@ class IntakeScreen(Page):
 
     @property
     def _current(self) -> Track | None:
-        track: Track | None = self.query_one("#intake-rows", RowList).current
-        return track
+        row: TrackRow | None = self.query_one("#intake-rows", RowList).current
+        return row.track if row else None
 
     def _title(self) -> None:
         title = _("Failed only") if self._failed_only else _("Last changed first")
@@ -171,7 +211,10 @@ class IntakeScreen(Page):
             text = f"{visible(track.reason)} {visible(track.hint)}".strip()
         self.query_one("#intake-reason", Prose).show(Passage(text, "$text-error"))
 
-    def _line(self, track: Track, width: int) -> Content:
+    def _line(self, row: TrackRow, width: int) -> Content:
+        track = row.track
+        if track is None:
+            return Content.styled(" …", "$dim")
         shown = status(track.state)
         state = pad(shown.word, 9)
         when = pad(ago(track.changed, time.time()), 12, right=True)

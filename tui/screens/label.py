@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 PREFETCHED = 3
 DETAILS_KEPT = 64
+SCORED_SHARE = 0.98
+"""Some tracks can perhaps not be heard any more; they keep their old proposals."""
 PEAKS_WIDTH = 240
 
 
@@ -58,7 +60,7 @@ class LabelScreen(LabelKeys):
                 id="label-queue",
             )
             queue.can_focus = False
-            queue.always_marked = True
+            queue.always_marked = queue.centred = True
             with Vertical(id="label-left", classes="box"):
                 yield queue
             with Vertical(id="label-right", classes="box"):
@@ -92,34 +94,37 @@ class LabelScreen(LabelKeys):
         self._count_new()
         self.lines.kept, self.lines.today = snapshot.kept, snapshot.labelled_today
         version = snapshot.classifier[0] if snapshot.classifier else None
-        learned, self._version = self._version not in (None, version), version
-        self._rescore = self._rescore or learned
-        if learned or (self.lines.new and self.session.current is None):
+        if self._version not in (None, version):
+            self._learned = self.lines.read
+        self._version = version
+        self._scored = 0 < SCORED_SHARE * snapshot.proposed <= snapshot.scored
+        if self.rescore_due or (self.lines.new and self.session.current is None):
             self.read_queue(self.session.view)
         if self.lines.read:
             if snapshot.proposed > self._proposed:
-                self.bridge.read_proposals(self)
+                self.bridge.read_proposals(self, list(self.session.items))
             self._proposed = snapshot.proposed
-        self.query_one("#label-word").refresh()
+        self.query_one("#label-word", Drawn).redraw()
 
     # Answers
 
     @on(QueueRead)
     def _queue_read(self, event: QueueRead) -> None:
-        first = self.app.settings.library.genres
+        merged, first = event.merged, self.app.settings.library.genres
         if not self.lines.read:
             self.session.restart(event.order, event.view)
             self._wanted = event.track
         elif (event.view, event.order) != (self.session.view, self.session.order):
             self.read_queue(self.session.view)  # asked for while this one was being read
             return
-        came = self.session.take(event.items, event.genres, first)
-        if self._rescore and self.lines.read:
-            self.session.rescore(event.items)
+        came = self.session.absorb(merged, event.genres, first)
+        if merged.rescored:
+            self._learned = False
             self.lines.word = _("Learned from your decisions.")
-        self._rescore = False
+        elif self.rescore_due:
+            self.read_queue(self.session.view)  # the classifier learned while this one was being read
         if event.view == "waiting":
-            self._proposed = sum(item.proposal is not None for item in event.items)
+            self._proposed = merged.proposed
         if came and came < len(self.session.items) and self.lines.read:
             self.lines.word = ngettext("{count} new", "{count} new", came).format(count=came)
         self.lines.read = True
@@ -131,7 +136,7 @@ class LabelScreen(LabelKeys):
 
     @on(ProposalsRead)
     def _proposals_read(self, event: ProposalsRead) -> None:
-        if self.session.learn(event.proposals):
+        if self.session.learn(event.learned):
             self.paint()
         else:
             self.query_one("#label-queue", RowList).show(self.session.items)
@@ -140,13 +145,20 @@ class LabelScreen(LabelKeys):
     def _decided(self, event: Decided) -> None:
         self.busy = False
         self.bridge.read_snapshot(self.app)
+        before = self.session.current
+        here = before is not None and before.track.id == event.track
+        row = self.session.index
         self.session.decide(event.track, event.action, event.genre, time.monotonic())
         self.details.pop(event.track, None)
         self._asked.discard(event.track)
         word = status(event.action).word
         self.lines.word = f"{word}: {visible(event.genre)}" if event.genre else word
         self._tell_problems(event.problems)
-        self.paint()
+        if here and event.action != "skip":
+            self.query_one("#label-queue", RowList).redraw(row)
+            self.paint(rows=False)
+        else:
+            self.paint()
 
     @on(Undone)
     def _undone(self, event: Undone) -> None:
@@ -154,7 +166,7 @@ class LabelScreen(LabelKeys):
         self.bridge.read_snapshot(self.app)
         if not event.tracks:
             self.lines.word = _("Nothing to redo.") if event.again else _("Nothing to undo.")
-            self.query_one("#label-word").refresh()
+            self.query_one("#label-word", Drawn).redraw()
             return
         for track in event.tracks:
             self.details.pop(track, None)
@@ -197,7 +209,7 @@ class LabelScreen(LabelKeys):
     def _why_read(self, event: WhyRead) -> None:
         self.lines.why = event
         for name in ("#label-segments", "#label-why"):
-            self.query_one(name).refresh()
+            self.query_one(name, Drawn).redraw()
 
     @on(CaptionSaved)
     def _caption_saved(self, event: CaptionSaved) -> None:
@@ -233,21 +245,27 @@ class LabelScreen(LabelKeys):
 
     # Painting
 
-    def paint(self) -> None:
-        """Show the item under the cursor; only keys pressed after it was painted decide about it."""
+    def paint(self, *, rows: bool = True) -> None:
+        """Show the item under the cursor; only keys pressed after it was painted decide about it.
+
+        Without `rows` only the cursor of the queue is moved.
+        """
         self._painted = None
         self.lines.choice = 0
         self._paintings += 1
         painting = self._paintings
         queue = self.query_one("#label-queue", RowList)
-        queue.show(self.session.items)
+        if rows:
+            queue.show(self.session.items)
         queue.mark(self.session.index)
-        self.query_one("#label-left").border_title = self.lines.title()
+        left, title = self.query_one("#label-left"), self.lines.title()
+        if left.border_title != title:  # setting it paints the whole box anew
+            left.border_title = title
         self.sound.arrive(self.session.current, autoplay=self.app.settings.interface.autoplay)
         self.lines.playing, self.lines.cue = None, self.sound.cue
         self._paint_details()
         for drawn in self.query(Drawn):
-            drawn.refresh()
+            drawn.redraw()
         self.fetch()
 
         def painted() -> None:

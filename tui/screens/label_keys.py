@@ -19,6 +19,7 @@ from tui.messages import DetailsRead, ViewsRead
 from tui.screens.page import Page
 from tui.text import ago
 from tui.widgets.caption_edit import CaptionEdit
+from tui.widgets.drawn import Drawn
 from tui.widgets.form import Option
 from tui.widgets.waveform import Waveform
 
@@ -51,8 +52,10 @@ class LabelKeys(Page):
         self._asked: set[int] = set()
         self._wanted: int | None = None
         self._version: str | None = None
-        self._rescore = False
-        """The classifier has learned since the queue was read."""
+        self._learned = False
+        """There is another classifier since the queue was read."""
+        self._scored = False
+        """What waits has been heard by the classifier in use."""
         self._proposed = 0
         """The number of proposals when they were last read."""
 
@@ -72,8 +75,8 @@ class LabelKeys(Page):
         """While a caption is written, keys that its line leaves over do nothing."""
         return not self.editing
 
-    def paint(self) -> None:
-        """Show the item under the cursor."""
+    def paint(self, *, rows: bool = True) -> None:
+        """Show the item under the cursor; with `rows`, others of the queue have changed too."""
         raise NotImplementedError
 
     def fetch(self) -> None:
@@ -109,8 +112,8 @@ class LabelKeys(Page):
         top = self.lines.top(self.session.current)
         if top:
             self.lines.choice = (self.lines.choice + lines) % len(top)
-            self.query_one("#label-proposals").refresh()
-            self.query_one("#label-segments").refresh()
+            self.query_one("#label-proposals", Drawn).redraw()
+            self.query_one("#label-segments", Drawn).redraw()
 
     def action_digit(self, place: int) -> None:
         if place < len(self.session.genres):
@@ -163,7 +166,7 @@ class LabelKeys(Page):
 
     def action_browse(self, steps: int) -> None:
         self.session.browse(steps)
-        self.paint()
+        self.paint(rows=False)
 
     def action_play(self) -> None:
         if self.session.current is not None:
@@ -193,14 +196,13 @@ class LabelKeys(Page):
         if self.session.view != "waiting":
             self.say(_("Only what waits for a genre can be accepted at once."))
             return
-        names = {item.track.id: item.track.path.name for item in self.session.items}
 
         def take(probability: float | None) -> None:
             if probability is not None and not self.busy:
                 self.busy = True
                 self.bridge.accept_above(self, probability)
 
-        self.app.push_screen(AcceptScreen(names), take)
+        self.app.push_screen(AcceptScreen(), take)
 
     def action_caption(self) -> None:
         item = self.session.current
@@ -255,7 +257,13 @@ class LabelKeys(Page):
         self.read_queue(view)
 
     def read_queue(self, view: View | None) -> None:
-        self.bridge.read_queue(self, view, self.session.order)
+        known = self.session.known(rescore=self.rescore_due)
+        self.bridge.read_queue(self, view, self.session.order, known)
+
+    @property
+    def rescore_due(self) -> bool:
+        """Whether what comes next is to be ordered anew."""
+        return self._learned and self._scored
 
     def _decide(self, action: str, genre: str | None = None, *, new_genre: bool = False) -> None:
         item = self.session.current
@@ -272,7 +280,7 @@ class LabelKeys(Page):
 
     def say(self, word: str) -> None:
         self.lines.word = word
-        self.query_one("#label-word").refresh()
+        self.query_one("#label-word", Drawn).redraw()
 
     def show_sound(self) -> None:
         item = self.session.current
@@ -283,4 +291,4 @@ class LabelKeys(Page):
         self.query_one(Waveform).share = min(1.0, place / (item.track.duration or 1.0))
         if (self.lines.playing, self.lines.cue) != (position, self.sound.cue):
             self.lines.playing, self.lines.cue = position, self.sound.cue
-            self.query_one("#label-facts").refresh()
+            self.query_one("#label-facts", Drawn).redraw()

@@ -134,6 +134,8 @@ class SettingsScreen(Page):
                     Option("auto", _("the best there is")),
                     Option("device", _("sound device of this machine")),
                     Option("browser", _("page in your browser")),
+                    Option("pulse", _("PulseAudio, here or forwarded")),
+                    Option("command", _("your own command")),
                     Option("none", _("none")),
                 ],
             ),

@@ -19,6 +19,7 @@ from tui.studio_messages import LookedAhead, LookingAhead
 from tui.text import visible
 from tui.widgets.form import Field, Form
 from tui.widgets.keybar import KeyBar
+from tui.widgets.prose import Passage, Prose
 from tui.widgets.rows import RowList
 from tui.widgets.run_panel import RunPanel, phase_words
 
@@ -58,7 +59,7 @@ class TrainScreen(RunPage):
                 yield Form(self._fields, self.values, id="train-form")
                 yield Static(id="train-help")
             with VerticalScroll(id="train-notes-box", classes="box", can_focus=False):
-                yield Static(id="train-notes")
+                yield Prose(id="train-notes")
         with Vertical(id="train-run-pane", classes="box"):
             yield RunPanel()
 
@@ -205,7 +206,7 @@ class TrainScreen(RunPage):
     def _show_pane(self, run: bool) -> None:
         self._shows_run = run
         self.idle_actions = FORM_ACTIONS if run else RUN_ACTIONS
-        self.query_one(KeyBar).refresh()
+        self.query_one(KeyBar).redraw()
         self.query_one("#train-form-pane").display = not run
         self.query_one("#train-run-pane").display = run
         if run:
@@ -228,44 +229,36 @@ class TrainScreen(RunPage):
         lines = []
         if self._ahead is None:  # which knows better
             lines = [
-                Content.styled(sentence, style)
+                Passage(sentence, style)
                 for style, sentence in training_form.estimate(self.values, self.app.snapshot)
             ]
         model = next((one for one in self._models if one.name == self.values["model"]), None)
         if model is not None:
-            lines += [Content(visible(model.detail)), Content.styled(visible(model.licence), "$dim")]
-        lines = (
-            [*self._preflight(), Content(""), *lines]
-            if self._ahead
-            else [*lines, Content(""), *self._preflight()]
-        )
-        lines.append(Content(""))
-        start = _("starts it; it goes on when you leave.")
-        lines.append(
-            Content.assemble((self.app.keys.name("train.start") + " ", "bold $footer-key-foreground"), start)
-        )
-        self.query_one("#train-notes", Static).update(Content("\n").join(lines))
+            lines += [Passage(visible(model.detail)), Passage(visible(model.licence), "$dim")]
+        gap = Passage("")
+        lines = [*self._preflight(), gap, *lines] if self._ahead else [*lines, gap, *self._preflight()]
+        start = self._key("train.start", _("starts it; it goes on when you leave."))
+        self.query_one("#train-notes", Prose).show(*lines, gap, start)
 
-    def _preflight(self) -> list[Content]:
-        key = self.app.keys.name("train.ahead")
-        ask = Content.assemble(
-            (f"{key} ", "bold $footer-key-foreground"),
-            _("tries two steps: time, memory, disk, and what to look out for."),
-        )
+    def _key(self, action: str, words: str) -> Passage:
+        return Passage(words, "", f"{self.app.keys.name(action)} ", "bold $footer-key-foreground")
+
+    def _preflight(self) -> list[Passage]:
+        ask = self._key("train.ahead", _("tries two steps: time, memory, disk, and what to look out for."))
         if self._looking is not None:
             word, share = self._looking.what, ""
             if self._looking.total:
                 share = f" {self._looking.done}/{self._looking.total}"
             words = phase_words(word) if word and word != "steps" else _("Two steps are tried…")
-            return [Content.styled(words + share, "$text-accent")]
+            return [Passage(words + share, "$text-accent")]
         if self._ahead is None:
             return [ask]
         lines = [
-            Content.styled(visible(sentence), style)
+            Passage(visible(sentence), style)
             for style, sentence in training_form.preflight_lines(self._ahead.found)
         ]
         if _compared(self._ahead.values) != _compared(training_form.spec_values(self.values)):
-            return [Content.styled(_("The form has changed since:"), "$text-warning"), *lines, ask]
+            return [Passage(_("The form has changed since:"), "$text-warning"), *lines, ask]
         return lines
 
     def _fields(self) -> list[Field]:

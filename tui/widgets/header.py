@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from textual.content import Content
-from textual.widget import Widget
 
 from assistant.i18n import _
 from tui.actions import SCREENS, action
 from tui.text import fit, fit_middle, visible
 from tui.vocabulary import status
+from tui.widgets.drawn import Redrawn
 
 if TYPE_CHECKING:
     from tui.app import MusicHelperApp
@@ -28,7 +28,7 @@ def home_short(path: Path) -> str:
     return visible(text)
 
 
-class Header(Widget):
+class Header(Redrawn):
     """Name, library, watcher, run; then the screens with their keys."""
 
     DEFAULT_CSS = """
@@ -41,8 +41,7 @@ class Header(Widget):
 
     app: MusicHelperApp
 
-    def render(self) -> Content:
-        width = self.size.width
+    def draw(self, width: int) -> Content:
         return Content("\n").join([self._first(width), self._second(width)])
 
     def _first(self, width: int) -> Content:

@@ -6,9 +6,9 @@ from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from textual.content import Content
-from textual.widget import Widget
 
 from tui.actions import Action, actions_of
+from tui.widgets.drawn import Redrawn
 
 if TYPE_CHECKING:
     from tui.app import MusicHelperApp
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ALWAYS = ("app.help", "app.quit")
 
 
-class KeyBar(Widget):
+class KeyBar(Redrawn):
     """Made from the table of actions."""
 
     DEFAULT_CSS = """
@@ -38,9 +38,9 @@ class KeyBar(Widget):
         self.watch(self.screen, "focused", self._focus_moved, init=False)
 
     def _focus_moved(self) -> None:
-        self.refresh()
+        self.redraw()
 
-    def render(self) -> Content:
+    def draw(self, width: int) -> Content:
         keys = self.app.keys
         hidden: Container[str] = getattr(self.screen, "idle_actions", ())
         shown = [
@@ -55,17 +55,17 @@ class KeyBar(Widget):
             shown = [item for item in actions_of("form") if item.footer] + shown
         always = [item for name in self._always for item in actions_of("app") if item.id == name]
 
-        def draw(item: Action) -> Content:
+        def piece(item: Action) -> Content:
             return Content.assemble(
                 " ", (keys.name(item.id), "bold $footer-key-foreground"), (f" {item.label} ", "$dim")
             )
 
-        end = Content("").join([draw(item) for item in always])
-        room = self.size.width - end.cell_length
+        end = Content("").join([piece(item) for item in always])
+        room = width - end.cell_length
         line = Content("")
         for item in shown:
-            piece = draw(item)
-            if line.cell_length + piece.cell_length > room:
+            more = line + piece(item)
+            if more.cell_length > room:
                 break
-            line = line + piece
+            line = more
         return line + Content(" " * max(0, room - line.cell_length)) + end

@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 
 from assistant.i18n import _
-from tui.text import clock
+from tui.text import clock, len_cells
 
 if TYPE_CHECKING:
     from textual_plot import AxisFormatter, PlotWidget
@@ -171,17 +171,18 @@ class LossPlot(Container):
         plot.clear()
         most, losses = max(20, 2 * self.size.width), []
         for one in self._series:
+            label = _for_legend(one.label)
             points = thin(seen(one.points, lens, window), most)
             if not points:
                 continue
             losses += [loss for _x, loss in points]
             x, y = zip(*points, strict=True)
             if one.dots:
-                plot.scatter(x, y, marker="◆", marker_style=colours[one.colour], label=one.label)
+                plot.scatter(x, y, marker="◆", marker_style=colours[one.colour], label=label)
             elif len(points) > 1:
-                plot.plot(x, y, line_style=colours[one.colour], hires_mode=HiResMode.BRAILLE, label=one.label)
+                plot.plot(x, y, line_style=colours[one.colour], hires_mode=HiResMode.BRAILLE, label=label)
             else:
-                plot.scatter(x, y, marker="·", marker_style=colours[one.colour], label=one.label)
+                plot.scatter(x, y, marker="·", marker_style=colours[one.colour], label=label)
         self._limit(plot, losses, window)
         plot.set_x_formatter(_formatter(clock if lens.time else None))
         plot.set_y_formatter(_formatter((lambda value: f"{10**value:.3g}") if lens.log else None))
@@ -210,6 +211,11 @@ class LossPlot(Container):
                 continue
             found[name] = variables[variable]
         return found
+
+
+def _for_legend(label: str) -> str:
+    """As many characters as it takes cells: the plot makes room for characters."""
+    return label + " " * (len_cells(label) - len(label))
 
 
 def _new_plot() -> PlotWidget:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from textual.content import Content
 from textual.geometry import Region, Size
@@ -22,6 +22,29 @@ CURSOR_STYLE = "$block-cursor-foreground on $block-cursor-background"
 Draw = Callable[[Row, int], Content]
 
 
+class LazyRows(Sequence[Row], Generic[Row]):
+    """Rows that are made when they are looked at, and found without making all."""
+
+    def row(self, place: int) -> Row:
+        """The row at a place."""
+        raise NotImplementedError
+
+    def find(self, key: object) -> int | None:
+        """The place of the row with this key; None where there is none."""
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Row]: ...
+
+    def __getitem__(self, place: int | slice) -> Row | list[Row]:
+        if isinstance(place, slice):
+            return [self.row(one) for one in range(len(self))[place]]
+        return self.row(place)
+
+
 class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
     """Rows of one line each, with a cursor that stays on its row when others come and go."""
 
@@ -34,7 +57,7 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
     }
     """
 
-    cursor = reactive(0)
+    cursor = reactive(0, repaint=False)
 
     class Moved(Message):
         """The cursor is on another row."""
@@ -46,6 +69,9 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         @property
         def control(self) -> RowList[Any]:
             return self.rows
+
+    class Scrolled(Message):
+        """Other rows are in sight."""
 
     def __init__(
         self,
@@ -65,6 +91,8 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         self._rows: Sequence[Row] = ()
         self.always_marked = False
         """Show the cursor also without the focus."""
+        self.centred = False
+        """Begin in the middle again where the cursor leaves what is in sight: what comes next is seen."""
 
     def on_mount(self) -> None:
         if self._ages:
@@ -87,12 +115,19 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         self._rows = rows
         # In a list of any length it is mostly where it was.
         if marked is not None and not (place < len(rows) and self._key(rows[place]) == marked):
-            found = (index for index, row in enumerate(rows) if self._key(row) == marked)
-            place = next(found, place)
+            if isinstance(rows, LazyRows):
+                found = rows.find(marked)
+            else:
+                found = next((index for index, row in enumerate(rows) if self._key(row) == marked), None)
+            place = place if found is None else found
         self.virtual_size = Size(self.size.width, len(rows))
         self.set_reactive(RowList.cursor, max(0, min(place, len(rows) - 1)))
         self._keep_in_sight()
         self.refresh()
+
+    def redraw(self, index: int) -> None:
+        """Draw one row anew."""
+        self.refresh(Region(0, index - self.scroll_offset.y, self.size.width, 1))
 
     def mark(self, index: int) -> None:
         """Put the cursor on a row."""
@@ -100,16 +135,25 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
 
     def watch_cursor(self, before: int, now: int) -> None:
         self._keep_in_sight()
-        for line in (before, now):
-            self.refresh(Region(0, line - self.scroll_offset.y, self.size.width, 1))
+        self.redraw(before)
+        self.redraw(now)
         self.post_message(self.Moved(self))
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self.post_message(self.Scrolled())
+
     def _keep_in_sight(self) -> None:
-        self.scroll_to_region(Region(0, self.cursor, 1, 1), animate=False, force=True)
+        if self.centred and self.scroll_offset.y <= self.cursor < self.scroll_offset.y + self.size.height:
+            return
+        row = Region(0, self.cursor, 1, 1)
+        self.scroll_to_region(row, animate=False, force=True, center=self.centred)
 
     def on_resize(self) -> None:
         self.virtual_size = Size(self.size.width, len(self._rows))
         self._keep_in_sight()
+        self.post_message(self.Scrolled())
 
     def on_focus(self) -> None:
         self.refresh()

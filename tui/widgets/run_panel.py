@@ -16,12 +16,15 @@ from tui.widgets.drawn import Drawn
 from tui.widgets.loss_plot import Lens, LossPlot, codebook_series, run_series
 from tui.widgets.machine import machine_lines, machine_words
 from tui.widgets.sample_list import SampleList
+from tui.wrapping import wrap
 
 BAR_CELLS = 30
-NOTES_SHOWN = 2
+NOTES_SHOWN, NOTES_LINES = 2, 8
 LOG_LINES = 200
 LOOKS = ("loss", "codebooks", "samples", "machine", "log")
 """What can be looked at of a run; a digit each."""
+OTHER_LOOKS_CELLS = (20, 6, 4, 0)
+"""The words of those that are not shown are cut until all have room."""
 ALERT_STYLES = {
     "error": ("×", "$text-error"),
     "warning": ("!", "$text-warning"),
@@ -87,13 +90,13 @@ class RunPanel(Vertical):
         self._view, self._empty = view, empty
         if not self.is_mounted:
             return
-        self.query_one("#run-head").refresh()
-        self.query_one("#run-looks").refresh()
-        self.query_one("#run-notes").refresh(layout=True)
+        self.query_one("#run-head", Drawn).redraw()
+        self.query_one("#run-looks", Drawn).redraw()
+        self.query_one("#run-notes", Drawn).redraw(layout=True)
         plot, samples, text = (
             self.query_one(LossPlot),
             self.query_one(SampleList),
-            self.query_one("#run-text"),
+            self.query_one("#run-text", Drawn),
         )
         plot.display = self.look in ("loss", "codebooks")
         samples.display = self.look == "samples"
@@ -109,7 +112,7 @@ class RunPanel(Vertical):
         elif self.look == "samples":
             samples.show(list(reversed(view.samples)))
         else:
-            text.refresh()
+            text.redraw()
 
     def _draw_head(self, width: int) -> Content:
         if self._view is None:
@@ -126,12 +129,19 @@ class RunPanel(Vertical):
             "machine": _("Machine"),
             "log": _("Log"),
         }
-        parts = []
-        for number, look in enumerate(LOOKS, 1):
-            label = words[look] + (f" {len(self._view.samples)}" if look == "samples" else "")
-            shown = "bold $accent" if look == self.look else "$dim"
-            parts.append(Content.assemble((f"{number} ", "$footer-key-foreground"), (label, shown)))
-        line = Content("  ").join(parts)
+        if self._view.samples:
+            words["samples"] += f" {len(self._view.samples)}"
+        line = Content("")
+        for most in OTHER_LOOKS_CELLS:
+            parts = []
+            for number, look in enumerate(LOOKS, 1):
+                here = look == self.look
+                label = words[look] if here else fit(words[look], most)
+                shown = (label, "bold $accent" if here else "$dim")
+                parts.append(Content.assemble((f"{number} ", "$footer-key-foreground"), shown))
+            line = Content("  ").join(parts)
+            if line.cell_length <= width:
+                break
         how = [
             word
             for word, on in (
@@ -194,7 +204,8 @@ class RunPanel(Vertical):
             mark, style = ALERT_STYLES[alert.kind]
             lines.append(Content.styled(fit(f"{mark} {visible(alert.title)}", width), style))
             if alert.what_to_do:
-                lines.append(Content.styled(fit(f"  {visible(alert.what_to_do)}", width), "$dim"))
+                hint = wrap(visible(alert.what_to_do), width - 2)
+                lines += [Content.styled(f"  {line}", "$dim") for line in hint]
         if len(view.alerts) > 2:
             more = _("{count} more; the details of the run have all.").format(count=len(view.alerts) - 2)
             lines.append(Content.styled(fit(f"  {more}", width), "$dim"))
@@ -202,7 +213,8 @@ class RunPanel(Vertical):
             lines.append(
                 Content.assemble((_("Made: {model}").format(model=visible(run.model)), "$text-success"))
             )
-        for moment, words in view.notes[-NOTES_SHOWN:]:
+        room = max(0, min(NOTES_SHOWN, NOTES_LINES - len(lines)))
+        for moment, words in view.notes[len(view.notes) - room :]:
             when = time.strftime("%H:%M:%S", time.localtime(moment))
             lines.append(Content.styled(fit(f"{when} {visible(words)}", width), "$dim"))
         return lines
@@ -231,9 +243,8 @@ def _numbers(view: RunView) -> list[Content]:
 def phase_words(word: str) -> str:
     """What a run does before its first step."""
     known = {
-        "model": _("Before the first step the small model is made."),
-        "codec": _("Before the first step the codec is trained."),
         "tokens": _("Before the first step the tracks are encoded."),
+        "melodies": _("Before the first step the melodies of the tracks are listened for."),
         "features": _("Before the first step the tracks are measured."),
         "load": _("Before the first step the model is loaded."),
     }

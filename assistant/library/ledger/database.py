@@ -10,7 +10,7 @@ from pathlib import Path
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class Database:

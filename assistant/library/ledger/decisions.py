@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from assistant.library.ledger.database import Database
@@ -17,7 +17,10 @@ from assistant.library.ledger.rows import (
     genre_to_column,
     moves_as_json,
     proposal_of_row,
+    track_of_row,
 )
+
+_WITHOUT_GENRE = "(path >= :first AND path < :after OR instr(path, x'2f') = 0)"
 
 
 class Decisions(Database):
@@ -47,11 +50,28 @@ class Decisions(Database):
                 ],
             )
 
-    def proposals(self) -> dict[int, Proposal]:
-        """All proposals by track number."""
-        return {
-            row["track"]: proposal_of_row(row) for row in self._database.execute("SELECT * FROM proposals")
-        }
+    def proposals(self, tracks: Collection[int] | None = None) -> dict[int, Proposal]:
+        """The proposals by track number: all, or those for some tracks."""
+        rows = self._database.execute(
+            "SELECT * FROM proposals WHERE :tracks IS NULL "
+            "OR track IN (SELECT value FROM json_each(:tracks))",
+            {"tracks": None if tracks is None else json.dumps(list(tracks))},
+        )
+        return {row["track"]: proposal_of_row(row) for row in rows}
+
+    def unproposed_tracks(self, version: str, unlabelled: str) -> list[Track]:
+        """Ready tracks without a genre that have no proposal of this version since their last change.
+
+        Those are tracks right in the root and below the folder `unlabelled`; the order is by path.
+        """
+        rows = self._database.execute(
+            "SELECT tracks.* FROM tracks LEFT JOIN proposals ON proposals.track = tracks.id "
+            f"WHERE tracks.state = 'ready' AND {_WITHOUT_GENRE} AND wav IS NOT NULL AND NOT "
+            "(coalesce(proposals.version, '') = :version AND coalesce(proposals.made, 0) >= tracks.changed) "
+            "ORDER BY path",
+            {**_folder_limits(unlabelled), "version": version},
+        )
+        return [track_of_row(row) for row in rows]
 
     def proposal(self, track_id: int) -> Proposal | None:
         """The proposal for a track."""
@@ -147,21 +167,22 @@ class Decisions(Database):
         ).fetchone()
         return int(row[0]), int(row[1])
 
-    def waiting_counts(self, unlabelled: str) -> tuple[int, int]:
+    def waiting_counts(self, unlabelled: str, version: str = "") -> tuple[int, int, int]:
         """Ready tracks without a genre that are neither flagged nor rejected, and how many have a proposal.
 
-        Those are the tracks right in the root and below the folder `unlabelled`.
+        Those are the tracks right in the root and below the folder `unlabelled`. Last comes the number of
+        the proposals that one version of the classifier made.
         """
-        folder = os.fsencode(unlabelled) + b"/"
         row = self._database.execute(
-            "SELECT count(*), count(proposals.track) FROM tracks LEFT JOIN proposals "
-            "ON proposals.track = tracks.id WHERE tracks.state = 'ready' "
-            "AND (path >= :first AND path < :after OR instr(path, x'2f') = 0) AND tracks.id NOT IN ("
+            "SELECT count(*), count(proposals.track), coalesce(sum(proposals.version = :version), 0) "
+            "FROM tracks LEFT JOIN proposals "
+            f"ON proposals.track = tracks.id WHERE tracks.state = 'ready' AND {_WITHOUT_GENRE} "
+            "AND tracks.id NOT IN ("
             "SELECT track FROM decisions WHERE action IN ('flag', 'reject') AND id IN ("
             "SELECT max(id) FROM decisions WHERE state = 'done' AND action != 'rename' GROUP BY track))",
-            {"first": folder, "after": folder[:-1] + b"0"},  # "0" follows "/" in ASCII
+            {**_folder_limits(unlabelled), "version": version},
         ).fetchone()
-        return int(row[0]), int(row[1])
+        return int(row[0]), int(row[1]), int(row[2])
 
     def labelled_since(self, moment: float) -> int:
         """The number of labels in force that the person gave after a Unix time."""
@@ -190,6 +211,11 @@ class Decisions(Database):
             (*states, step, step, -1 if limit is None else limit),
         )
         return [decision_of_row(row) for row in rows]
+
+
+def _folder_limits(unlabelled: str) -> dict[str, bytes]:
+    folder = os.fsencode(unlabelled) + b"/"
+    return {"first": folder, "after": folder[:-1] + b"0"}  # "0" follows "/" in ASCII
 
 
 def _as_text(genre: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -109,6 +110,22 @@ class Tracks(Fingerprints):
             "SELECT * FROM tracks WHERE :state IS NULL OR state = :state "
             "ORDER BY changed DESC, id DESC LIMIT :limit",
             {"state": state, "limit": -1 if limit is None else limit},
+        )
+        return [track_of_row(row) for row in rows]
+
+    def recent_track_numbers(self, *, state: str | None = None) -> list[int]:
+        """The numbers of the tracks, the last changed first; of one state, or of all."""
+        where = "" if state is None else "WHERE state = :state "
+        rows = self._database.execute(
+            f"SELECT id FROM tracks {where}ORDER BY changed DESC, id DESC", {"state": state}
+        )
+        rows.row_factory = None
+        return [number for (number,) in rows]
+
+    def tracks_numbered(self, numbers: Iterable[int]) -> list[Track]:
+        """The tracks with these numbers that are there still, in any order."""
+        rows = self._database.execute(
+            "SELECT * FROM tracks WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(numbers)),)
         )
         return [track_of_row(row) for row in rows]
 
