@@ -21,7 +21,7 @@ GENRES = ("blues", "jazz", "rock")
 LINKS_A_FILE = 50_000
 FIRST_NUMBER = 1000
 STEPS = 1_000_000
-INTAKE_FILES, INTAKE_SECONDS = 40, 60.0
+INTAKE_FILES, INTAKE_SECONDS = 12, 60.0
 WORKER = b"assistant.classify.worker"
 
 
