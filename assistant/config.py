@@ -92,7 +92,7 @@ class ClassifierSettings(_Section, frozen=True):
 class MusicGenSettings(_Section, frozen=True):
     """Models, fine-tuning and generation."""
 
-    model: str = "small-built-in"
+    model: str = "mini"
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     method: Literal["auto", "lora", "full"] = "auto"
@@ -116,6 +116,10 @@ class MusicGenSettings(_Section, frozen=True):
     tags_share: float = 0.25
     title_share: float = 0.1
     field_dropout: float = 0.3
+    melody_dropout: float = 0.5
+    remove: tuple[Literal["vocals", "drums", "bass", "other"], ...] = ()
+    shard: bool = False
+    compile: bool = False
     validate_every: int = 50
     patience: int = 3
     checkpoint_every: int = 100

@@ -30,8 +30,6 @@ class DemoSize:
     unlabelled: int = 2
     """Composed pieces of each genre for the folder without a genre."""
     piece_seconds: float = 20.0
-    codec_seconds: float = 75.0
-    """Training time of the small codec."""
     steps: int = 700
     """Updates of the small model, each on one batch of short crops."""
     crop_seconds: float = 5.0
@@ -77,7 +75,6 @@ def run_demo(
             (_("convert and caption"), lambda: _take_in(library, show)),
             (_("train the classifier"), lambda: _classify(library, show)),
             (_("propose and confirm"), lambda: _confirm(library, truth)),
-            (_("build the small model"), lambda: _build_model(library, size, show)),
             (_("encode to tokens"), lambda: _encode(library, show)),
             (_("fine-tune"), lambda: _finetune(library, size, seed, show)),
             (_("generate"), lambda: _generate(library, size, seed, show)),
@@ -221,15 +218,6 @@ def _confirm(library: Library, truth: dict[str, str]) -> tuple[str, Path, dict[s
             count=accepted
         )
     return detail, library.root, {"accepted": accepted, "right": right if truth else None}
-
-
-def _build_model(library: Library, size: DemoSize, show: Show) -> tuple[str, Path, dict[str, Any]]:
-    from assistant.musicgen.small import build_small_model
-
-    folder = build_small_model(library, codec_seconds=size.codec_seconds, on_event=show)
-    megabytes = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
-    detail = _("codec trained, {size:.0f} MB").format(size=megabytes)
-    return detail, folder, {"megabytes": megabytes}
 
 
 def _encode(library: Library, show: Show) -> tuple[str, Path, dict[str, Any]]:

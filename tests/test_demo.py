@@ -27,7 +27,6 @@ SIZE = DemoSize(
     labelled=6,
     unlabelled=1,
     piece_seconds=8.0,
-    codec_seconds=4.0,
     steps=6,
     crop_seconds=4.0,
     clip_seconds=2.0,
@@ -43,7 +42,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Step]]:
 def test_every_step_is_done(demo: tuple[Path, list[Step]]) -> None:
     _root, steps = demo
     assert [(step.name, step.detail) for step in steps if not step.done] == []
-    assert len(steps) == 8
+    assert len(steps) == 7
 
 
 def test_the_tracks_are_ready_and_labelled(demo: tuple[Path, list[Step]]) -> None:

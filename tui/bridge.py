@@ -11,11 +11,11 @@ from assistant.config import Settings
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
 from assistant.library.library import Library
-from assistant.musicgen.prompts import translate
 from tui import messages
 from tui.engine import Engine
 from tui.following import RunFollower
 from tui.garbage import GarbageCollector
+from tui.generating import english_of
 from tui.label_bridge import LabelBridge
 from tui.listening import Listening
 from tui.snapshot import SnapshotReader
@@ -123,9 +123,13 @@ class Bridge(LabelBridge):
         """Answers with `PeaksRead`."""
         self._start(asker, "details", lambda _lib: messages.PeaksRead(path, _peaks(path, width)[0]))
 
-    def translate(self, asker: MessagePump, prompt: str) -> None:
-        """Answers with `Translated`; the dictionary may take half a second to load."""
-        self._start(asker, "english", lambda _lib: messages.Translated(prompt, translate(prompt).english))
+    def translate(self, asker: MessagePump, name: str, prompt: str) -> None:
+        """Answers with `Translated` for a prompt, or for several: what the setting of this name holds."""
+        self._start(
+            asker,
+            f"english {name}",
+            lambda _lib: messages.Translated(name, prompt, english_of(prompt, several=name == "then")),
+        )
 
     def read_clips(self, asker: MessagePump, limit: int, **chosen: Any) -> None:
         """Answers with `ClipsRead`; `chosen` as in `Ledger.clips`."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from assistant.config import Settings
 from assistant.i18n import _
-from tui.setting_fields import as_chosen, as_shown, fields_of
+from tui.setting_fields import SEPARATOR, as_chosen, as_shown, fields_of, texts_in
 from tui.text import visible
 from tui.widgets.form import Field, Option
 
@@ -28,9 +28,11 @@ FIRST = (
     "continue_from",
     "melody",
 )
-ELSEWHERE = ("prompt", "prompts", "english", "out")
-"""Settings that the form does not have: the prompt has a line of its own, its English comes with it, and the
-clips go into the library."""
+ELSEWHERE = ("prompt", "prompts", "out")
+"""Settings that the form does not have: the prompt has a line of its own, and the clips go into the
+library."""
+ENGLISH = {"prompt": "english", "then": "then_english"}
+"""The settings that say in English what another one says."""
 NOT_REUSED = ("prompts", "count", "out", "device", "precision", "seed")
 HISTORY_KEPT = 100
 VARIATIONS = 4
@@ -44,15 +46,21 @@ def start_values(settings: Settings) -> dict[str, Any]:
     return as_shown(GenerateSpec.from_settings(settings).as_dict(), generate_meanings())
 
 
-def fields(models: Sequence[ModelInfo]) -> list[Field]:
-    """The lines of the form, in the language in use."""
+def fields(models: Sequence[ModelInfo], values: Mapping[str, Any]) -> list[Field]:
+    """The lines of the form, in the language in use; those for English where a prompt is not."""
     from assistant.musicgen.clip_meanings import generate_meanings
+    from assistant.musicgen.prompts import is_chinese
 
     options = [model_option(model) for model in models]
+    needed = [
+        english
+        for prompt, english in ENGLISH.items()
+        if values.get(english) or is_chinese(str(values.get(prompt) or ""))
+    ]
     return fields_of(
         generate_meanings(),
-        first=FIRST,
-        without=ELSEWHERE,
+        first=(*needed, *FIRST),
+        without=(*ELSEWHERE, *ENGLISH.values()),
         changes={"model": {"kind": "choice", "options": options}},
     )
 
@@ -88,6 +96,17 @@ def prompt_history(clips: Sequence[ClipRow], typed: Sequence[str]) -> list[str]:
     """Earlier prompts, the last one first, each once."""
     said = [*reversed(typed), *(str(clip.recipe.get("prompt") or "") for clip in clips)]
     return [prompt for prompt in dict.fromkeys(said) if prompt][:HISTORY_KEPT]
+
+
+def english_of(text: str, *, several: bool) -> str:
+    """What the model is told for a prompt, or for several with semicolons between them; empty where it is
+    told just that, or where a part is not understood. The dictionary may take half a second to load."""
+    from assistant.musicgen.prompts import is_chinese, translate
+
+    if not is_chinese(text):
+        return ""
+    told = [translate(part).english for part in (texts_in(text) if several else (text,))]
+    return f"{SEPARATOR} ".join(told) if all(told) else ""
 
 
 def english_words(prompt: str) -> str:

@@ -228,8 +228,10 @@ class PeaksRead(News):
 
 @dataclass
 class Translated(News):
-    """The English that a model would be told for a prompt."""
+    """The English that a model would be told for what the setting `name` holds; empty: that very text, or it
+    is not understood."""
 
+    name: str
     prompt: str
     english: str
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
 
 
 SEPARATOR = ";"
-"""Between several texts in one line."""
+"""Between several texts in one line; the wide one of a Chinese keyboard is taken as well."""
+_SEPARATORS = re.compile(r"[;；]")
+
+
+def texts_in(line: str) -> tuple[str, ...]:
+    """The texts of a line."""
+    return tuple(text.strip() for text in _SEPARATORS.split(line) if text.strip())
 
 
 def as_shown(values: Mapping[str, Any], meanings: Sequence[Meaning]) -> dict[str, Any]:
@@ -32,8 +39,7 @@ def as_chosen(values: Mapping[str, Any], meanings: Sequence[Meaning]) -> dict[st
     for meaning in meanings:
         value = chosen.get(meaning.name)
         if meaning.kind == "texts":
-            parts = str(value or "").split(SEPARATOR)
-            chosen[meaning.name] = tuple(part.strip() for part in parts if part.strip())
+            chosen[meaning.name] = texts_in(str(value or ""))
         elif meaning.may_be_empty and value == "":
             chosen[meaning.name] = None
     return chosen

@@ -164,11 +164,6 @@ def _signature(path: Path) -> tuple[tuple[int, int], ...]:
 
 def _own_models(library: Library) -> int:
     """Models in the library's own folder that were fine-tuned there."""
-    from assistant.musicgen.models import BUILT_IN
-
     if not library.paths.models.is_dir():
         return 0
-    return sum(
-        entry.is_dir() and not entry.name.startswith(".") and entry.name != BUILT_IN
-        for entry in library.paths.models.iterdir()
-    )
+    return sum(entry.is_dir() and not entry.name.startswith(".") for entry in library.paths.models.iterdir())

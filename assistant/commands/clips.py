@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,7 +101,7 @@ def _generate(context: Context) -> int:
     if chosen.get("loudness") == OFF:
         chosen["loudness"] = None
     if called.show_english:
-        return _show_english(context, str(chosen.get("prompt", "")))
+        return _show_english(context, [str(chosen.get("prompt", "")), *chosen.get("then", ())])
     if called.clip:
         spec = _again(context, existing_file(called.clip), chosen)
     else:
@@ -127,7 +128,12 @@ def _generate(context: Context) -> int:
 
 
 def _loudness(text: str) -> float | str:
-    return OFF if text == OFF else float(text)
+    try:
+        return OFF if text == OFF else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            _("{text!r} is neither a number nor `off`").format(text=text)
+        ) from None
 
 
 def _again(context: Context, clip: Path, chosen: dict[str, Any]) -> GenerateSpec:
@@ -167,20 +173,27 @@ def _say_whether_same(context: Context, clip: Path, again: Path) -> bool:
     return same
 
 
-def _show_english(context: Context, prompt: str) -> int:
+def _show_english(context: Context, prompts: Sequence[str]) -> int:
+    """For the prompt, and for those of later parts."""
     from assistant.musicgen.prompts import translate
     from assistant.musicgen.prompts.curated import nearest
 
-    said, near = translate(prompt), nearest(prompt)
+    said = [asdict(translate(prompt)) for prompt in prompts]
+    near = [nearest(prompt) for prompt in prompts]
     if context.json:
-        context.console.document({**asdict(said), "nearest": [asdict(one) for one in near]})
+        parts = [
+            {**one, "nearest": [asdict(each) for each in found]}
+            for one, found in zip(said, near, strict=True)
+        ]
+        context.console.document({**parts[0], "then": parts[1:]})
         return 0
-    context.console.result(said.english)
-    _say_what_was_not_used(context, asdict(said))
-    if near:
-        context.console.say(_("Prompts that are near to it:"))
-        for one in near:
-            context.console.say(f"  {one.english}")
+    for one, found in zip(said, near, strict=True):
+        context.console.result(one["english"])
+        _say_what_was_not_used(context, one)
+        if found:
+            context.console.say(_("Prompts that are near to it:"))
+            for each in found:
+                context.console.say(f"  {each.english}")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import time
 from dataclasses import asdict
@@ -11,7 +12,8 @@ from assistant.commands.console import Context, duration_text
 from assistant.commands.options import Commands, add_command, add_group
 from assistant.commands.run_marks import add_mark_commands, marks_text
 from assistant.i18n import _, ngettext
-from assistant.musicgen.spec import METHODS, OPTIMIZERS, PRESETS, TARGETS, FinetuneSpec
+from assistant.musicgen.separation import STEMS
+from assistant.musicgen.spec import METHODS, OPTIMIZERS, PRECISIONS, PRESETS, TARGETS, FinetuneSpec
 
 if TYPE_CHECKING:
     from assistant.runs.record import RunRecord
@@ -33,6 +35,25 @@ def add_commands(commands: Commands) -> None:
     start.add_argument("--preset", choices=PRESETS, help=_("style, full (all weights) or quick (a try)"))
     start.add_argument("--method", choices=METHODS, help=_("what is trained: adapters (lora) or all weights"))
     start.add_argument("--optimizer", choices=OPTIMIZERS, help=_("adamw8bit needs less memory for full"))
+    start.add_argument(
+        "--precision", choices=PRECISIONS, help=_("of products; auto is bfloat16 where the hardware has it")
+    )
+    start.add_argument(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        help=_("compile the layers on a GPU, where the run is long enough"),
+    )
+    start.add_argument(
+        "--shard",
+        action=argparse.BooleanOptionalAction,
+        help=_("share all weights out among the processes also where they would fit"),
+    )
+    start.add_argument(
+        "--remove",
+        action="append",
+        choices=STEMS,
+        help=_("a stem that is taken out of the music first; may be repeated; needs a plug-in"),
+    )
     start.add_argument("--folder", help=_("only tracks below this folder of the library"))
     start.add_argument(
         "--target",
@@ -111,8 +132,7 @@ def _start(context: Context) -> int:
         for field in dataclasses.fields(FinetuneSpec)
         if (value := getattr(called, field.name, None)) is not None
     }
-    if called.targets:
-        chosen["targets"] = tuple(called.targets)
+    chosen |= {name: tuple(value) for name, value in chosen.items() if isinstance(value, list)}
     spec = FinetuneSpec.from_settings(context.settings, genres=tuple(called.genre), **chosen).check()
     if called.dry_run:
         return _look_ahead(context, spec)
@@ -185,8 +205,8 @@ def _look_ahead(context: Context, spec: FinetuneSpec) -> int:
 
 def _show_preparing(context: Context, event: dict[str, Any]) -> None:
     words = {
-        "model": _("making the small model…"),
         "tokens": _("encoding…"),
+        "melodies": _("listening for melodies…"),
         "steps": _("trying two steps…"),
     }
     if event.get("event") == "preparing":

@@ -158,7 +158,7 @@ def models(_library: Library | None, _settings: Settings) -> Iterator[Check]:
         else _("No models of the Hugging Face hub are in {folder}.").format(folder=folder),
         _(
             "A hub model such as facebook/musicgen-small is fetched when it is first used, which needs the "
-            "internet; the small built-in model needs none."
+            "internet; the built-in model needs none."
         ),
     )
 

@@ -54,7 +54,7 @@ class LibraryPaths:
 
     @property
     def models(self) -> Path:
-        """Fine-tuned models and the small built-in one."""
+        """The library's own models."""
         return self.state / "models"
 
     @property

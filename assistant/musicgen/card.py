@@ -6,7 +6,10 @@ from typing import Any
 
 README_FILE = "README.md"
 _LICENCES = {
-    "own": "Yours: made only from the music of the library; whoever has rights to that music keeps them.",
+    "MIT": (
+        "MIT, as the built-in model that it is made from. Whoever has rights to the music that it learnt "
+        "from keeps them."
+    ),
     "CC-BY-NC-4.0": (
         "CC-BY-NC 4.0, as the released MusicGen weights that it is made from: share and adapt with "
         "attribution, not for commercial purposes (https://creativecommons.org/licenses/by-nc/4.0/)."

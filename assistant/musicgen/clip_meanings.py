@@ -117,6 +117,13 @@ def _words() -> list[Meaning]:
             metavar="TEXT",
         ),
         Meaning(
+            "then_english",
+            _("Then in English"),
+            _("What the model is told in place of later prompts in Chinese; empty: a translation."),
+            metavar="TEXT",
+            empty=_("a translation"),
+        ),
+        Meaning(
             "stride",
             _("Part (s)"),
             _("What each part of a long clip adds: less keeps closer to what came before; 0 is 60 %."),

@@ -16,8 +16,9 @@ from assistant.errors import MusicHelperError
 from assistant.i18n import _
 from assistant.library.ledger import Track
 from assistant.library.library import Library
+from assistant.musicgen.chroma import ChromaCache, Melodies, together
 from assistant.musicgen.spec import FinetuneSpec
-from assistant.musicgen.texts import TextMix, Texts, draw, rating_of, read_texts
+from assistant.musicgen.texts import TextMix, Texts, draw_with_melody, rating_of, read_texts
 from assistant.musicgen.tokens import TokenCache, tracks_with_audio
 
 HELD_OUT_SHARE = 0.1
@@ -48,13 +49,16 @@ class Batch:
     """`[batch, codebooks, frames]`; the number after the last code fills what a short track lacks."""
     captions: list[str | None]
     """None where the crop is learnt without words."""
+    melodies: Melodies | None = None
+    """For a model that follows them."""
 
     def __len__(self) -> int:
         return len(self.captions)
 
     def part(self, rows: slice) -> Batch:
         """Some of the crops."""
-        return Batch(self.tokens[rows], self.captions[rows])
+        melodies = None if self.melodies is None else self.melodies.part(rows)
+        return Batch(self.tokens[rows], self.captions[rows], melodies)
 
 
 def choose_examples(library: Library, spec: FinetuneSpec) -> list[Example]:
@@ -137,7 +141,9 @@ class Crops:
         padding: int,
         mix: TextMix,
         seed: int,
+        melodies: ChromaCache | None = None,
     ) -> None:
+        self._melodies = melodies
         self._root = root
         self._examples = examples
         self._cache = cache
@@ -153,14 +159,13 @@ class Crops:
     def batch(self, step: int, size: int, attempt: int = 0) -> Batch:
         """The `size` crops of a step; other ones in another attempt at it."""
         chooser = np.random.default_rng((self._seed, step, attempt) if attempt else (self._seed, step))
-        rows = []
-        captions: list[str | None] = []
+        drawn = []
         for index in chooser.choice(len(self._examples), size, p=self._weights):
             example = self._examples[index]
             spare = max(0, self._cache.frames(example.content) - self._frames)
-            rows.append(self._crop(example, int(chooser.integers(spare + 1))))
-            captions.append(draw(self._texts(example), self._mix, chooser))
-        return Batch(np.stack(rows), captions)
+            start = int(chooser.integers(spare + 1))
+            drawn.append((example, start, *draw_with_melody(self._texts(example), self._mix, chooser)))
+        return self._batch(drawn)
 
     def held_out(self) -> Batch:
         """Always the same crops, evenly over each track, with their captions."""
@@ -171,10 +176,11 @@ class Crops:
                 if spare > 0 or part == 0:
                     share = (part + 1) / (CROPS_PER_HELD_OUT_TRACK + 1)
                     places.append((example, int(max(0, spare) * share)))
-        places = places[:MOST_HELD_OUT_CROPS]
-        return Batch(
-            np.stack([self._crop(example, start) for example, start in places]),
-            [self._texts(example).caption or None for example, _start in places],
+        return self._batch(
+            [
+                (example, start, self._texts(example).caption or None, True)
+                for example, start in places[:MOST_HELD_OUT_CROPS]
+            ]
         )
 
     def captions(self, most: int) -> list[str | None]:
@@ -183,6 +189,21 @@ class Crops:
 
     def _texts(self, example: Example) -> Texts:
         return read_texts(self._root, example.caption, example.genre)
+
+    def _batch(self, drawn: list[tuple[Example, int, str | None, bool]]) -> Batch:
+        """Of tracks, the first frame of a crop of each, its words, and whether its melody is heard."""
+        return Batch(
+            np.stack([self._crop(example, start) for example, start, _text, _heard in drawn]),
+            [text for _example, _start, text, _heard in drawn],
+            None
+            if self._melodies is None
+            else together([self._melody(example, start, heard) for example, start, _text, heard in drawn]),
+        )
+
+    def _melody(self, example: Example, start: int, heard: bool) -> Melodies:
+        assert self._melodies is not None
+        sounding = min(self._frames, self._cache.frames(example.content) - start) if heard else 0
+        return self._melodies.crop(example.content, start, self._frames, sounding)
 
     def _crop(self, example: Example, start: int) -> NDArray[np.int64]:
         tokens = self._cache.read(example.content)[:, start : start + self._frames]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from assistant.i18n import _
 from assistant.musicgen.meaning import Meaning, meanings_of
+from assistant.musicgen.separation import STEMS
 from assistant.musicgen.spec import METHODS, OPTIMIZERS, PRECISIONS, PRESETS, TARGETS, FinetuneSpec
 
 
@@ -145,6 +146,19 @@ def _words() -> list[Meaning]:
         ),
         Meaning("field_dropout", _("Tags left out"), _("How often each tag is left out."), step=0.05),
         Meaning(
+            "melody_dropout",
+            _("Without melody"),
+            _("How often a melody model learns a crop from its words alone."),
+            step=0.05,
+        ),
+        Meaning(
+            "remove",
+            _("Stems removed"),
+            _("What is taken out of the music before it is learnt; needs a plug-in."),
+            choices=STEMS,
+            empty=_("none"),
+        ),
+        Meaning(
             "validate_every",
             _("Validate every"),
             _("Steps between looks at held-out music; 0 is never."),
@@ -189,6 +203,11 @@ def _words() -> list[Meaning]:
             _("Precision"),
             _("Of the numbers; auto is what suits the device."),
             choices=PRECISIONS,
+        ),
+        Meaning(
+            "compile",
+            _("Compile"),
+            _("Compile the layers on a GPU, where the run is long enough for it to pay."),
         ),
         Meaning(
             "device",

@@ -45,8 +45,6 @@ def export_finetuned(
 
     config = OmegaConf.create(OmegaConf.to_container(learner.lm.cfg))
     config.device, config.dtype = "cpu", "float32"
-    if prepared.fresh:
-        config.musichelper.span = prepared.crop_seconds
     root, source = root_of(spec.model, prepared.source)
     # The hub's models are kept in half precision, as their makers publish them.
     number = torch.float16 if source is None else torch.float32

@@ -6,6 +6,7 @@ for causal attention, the position table once, no logits kept.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -55,12 +56,13 @@ def hidden_states(
     mask: Tensor | None = None,
     recompute: bool = False,
     sharded: bool = False,
+    compute: Callable[..., Tensor] | None = None,
 ) -> Tensor:
     """What goes into the heads `[batch, steps, dim]`, for tokens `[batch, codebooks, steps]`.
 
     `mask` `[batch, condition length]` is true where a caption has a word; without one all of the
     conditions are attended to, as in audiocraft. With `recompute` a layer keeps only its input and is
-    computed again in the backward pass.
+    computed again in the backward pass. `compute` stands in for `compute_layer`.
     """
     x: Any = sum(table(read[:, codebook]) for codebook, table in enumerate(lm.emb))
     x, cross = lm.fuser(x, conditions)
@@ -68,12 +70,13 @@ def hidden_states(
     words = None if mask is None or cross is None else mask[:, None, None, :]
     for number, layer in enumerate(lm.transformer.layers):
         # A layer whose weights are shared out gathers them when it is called.
-        compute = layer if sharded else partial(compute_layer, layer)
-        inputs = (f"transformer.layers.{number}", adapters, x, cross, words)
+        one = layer if sharded else partial(compute or compute_layer, layer)
+        own = {} if adapters is None else adapters.of_layer(number)
+        inputs = (own, x, cross, words)
         if recompute and torch.is_grad_enabled():
-            x = checkpoint(compute, *inputs, use_reentrant=False)
+            x = checkpoint(one, *inputs, use_reentrant=False)
         else:
-            x = compute(*inputs)
+            x = one(*inputs)
     if lm.out_norm is not None:
         x = lm.out_norm(x)
     states: Tensor = x[:, -read.shape[-1] :]
@@ -89,23 +92,19 @@ def head_deltas(lm: Any, adapters: Adapters | None) -> list[Tensor | None] | Non
 
 
 def compute_layer(
-    layer: Any, place: str, adapters: Adapters | None, x: Tensor, cross: Tensor | None, words: Tensor | None
+    layer: Any, adapters: Mapping[str, Adapter], x: Tensor, cross: Tensor | None, words: Tensor | None
 ) -> Tensor:
-    """One layer, of `[batch, steps, dim]`."""
-
-    def adapter(name: str) -> Adapter | None:
-        return None if adapters is None else adapters[f"{place}.{name}"]
-
+    """One layer, of `[batch, steps, dim]`, with its adapters by their names in it."""
     attention = layer.self_attn
     normed = layer.norm1(x)
     packed = F.linear(normed, attention.in_proj_weight, attention.in_proj_bias)
-    extra = [adapter(f"self_attn.{name}") for name in "qkv"]
+    extra = [adapters.get(f"self_attn.{name}") for name in "qkv"]
     q, k, v = (
         part if one is None else part + one(normed)
         for part, one in zip(packed.chunk(3, -1), extra, strict=True)
     )
     heard = attend(q, k, v, attention.num_heads, causal=True)
-    x = x + layer.layer_scale_1(_linear(heard, attention.out_proj, adapter("self_attn.out_proj")))
+    x = x + layer.layer_scale_1(_linear(heard, attention.out_proj, adapters.get("self_attn.out_proj")))
     if layer.cross_attention is not None and cross is not None:
         attention = layer.cross_attention
         weights = attention.in_proj_weight.chunk(3)
@@ -114,14 +113,14 @@ def compute_layer(
         parts = []
         for name, source, weight, bias in zip("qkv", (normed, cross, cross), weights, biases, strict=True):
             part = F.linear(source, weight, bias)
-            one = adapter(f"cross_attention.{name}")
+            one = adapters.get(f"cross_attention.{name}")
             parts.append(part if one is None else part + one(source))
         heard = attend(parts[0], parts[1], parts[2], attention.num_heads, words=words)
         x = x + layer.layer_scale_cross(
-            _linear(heard, attention.out_proj, adapter("cross_attention.out_proj"))
+            _linear(heard, attention.out_proj, adapters.get("cross_attention.out_proj"))
         )
-    inner = layer.activation(_linear(layer.norm2(x), layer.linear1, adapter("linear1")))
-    result: Tensor = x + layer.layer_scale_2(_linear(inner, layer.linear2, adapter("linear2")))
+    inner = layer.activation(_linear(layer.norm2(x), layer.linear1, adapters.get("linear1")))
+    result: Tensor = x + layer.layer_scale_2(_linear(inner, layer.linear2, adapters.get("linear2")))
     return result
 
 

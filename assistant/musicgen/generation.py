@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assistant.audio.read import read_audio, seconds_of
 from assistant.audio.write import write_audio
@@ -19,23 +17,20 @@ from assistant.errors import CallError, MusicHelperError
 from assistant.i18n import _
 from assistant.library.library import Library
 from assistant.musicgen import backend
+from assistant.musicgen.clip_sounds import Batch, Sound, batches, clip_sounds
 from assistant.musicgen.encode import fit_channels
-from assistant.musicgen.engine.engine import MOST_AT_ONCE, Clip, Engine, Request
-from assistant.musicgen.engine.sampler import Sampling
+from assistant.musicgen.engine.engine import Engine
 from assistant.musicgen.identity import model_hashes
-from assistant.musicgen.melody import has_separator, without_drums
+from assistant.musicgen.melody import BEATS, has_separator
 from assistant.musicgen.preview import Preview
 from assistant.musicgen.recipe import as_comment, new_recipe, program_name
-from assistant.musicgen.seams import loop, loop_tail, splice
+from assistant.musicgen.separation import without
 from assistant.musicgen.spec import GenerateSpec
 from assistant.workers import Emit, check_cancelled
 
-OVERLAP = 0.4
-"""So much of the model's span is heard, at most, of a file that a clip goes on from."""
 PREVIEWS = ".previews"
 KEPT_SECONDS = 30.0
 """A clip that goes on from a file begins with at most this much of the file's end."""
-CROSSFADE_SECONDS = 0.03
 _EVENTS_A_SECOND = 10
 
 
@@ -87,25 +82,29 @@ def make_clips(
     return clips
 
 
-def _written(
-    spec: GenerateSpec, library: Library, samples: NDArray[np.float32], recipe: dict[str, Any]
-) -> dict[str, Any]:
+def _written(spec: GenerateSpec, library: Library, samples: Sound, recipe: dict[str, Any]) -> dict[str, Any]:
     """Write the one clip of a request into its file and the ledger."""
     assert spec.seed is not None
     folder = Path(spec.out).absolute() if spec.out else library.paths.clips
     folder.mkdir(parents=True, exist_ok=True)
     path = _free_path(folder, spec, spec.seed)
     rate = recipe["sample_rate"]
-    write_audio(
-        path,
-        samples,
-        rate,
-        loudness=spec.loudness,
-        ceiling=spec.true_peak,
-        comment=as_comment(recipe),
-        title=spec.prompt,
-        program=program_name(),
-    )
+    try:
+        write_audio(
+            path,
+            samples,
+            rate,
+            loudness=spec.loudness,
+            ceiling=spec.true_peak,
+            comment=as_comment(recipe),
+            title=spec.prompt,
+            program=program_name(),
+        )
+    except OSError as error:
+        raise MusicHelperError(
+            _("The clip {path} cannot be written: {reason}.").format(path=path, reason=error.strerror),
+            _("Make room on the disk and check that you may write to the folder."),
+        ) from error
     duration = samples.shape[1] / rate
     library.ledger.add_clip(path, recipe, duration)
     return {
@@ -115,38 +114,20 @@ def _written(
         "model": spec.model,
         "prompt": spec.prompt,
         "english": spec.told(spec.prompt),
+        "then_english": list(spec.told_then),
     }
-
-
-def batches(spec: GenerateSpec, *, mixed: bool) -> Iterator[list[tuple[int, str]]]:
-    """Number and prompt of the clips, those that are decoded at once together; `mixed` lets those of
-    different prompts be."""
-    clips = list(enumerate(spec.clips))
-    together = len(clips) if mixed else spec.count
-    for begin in range(0, len(clips), together):
-        for first in range(begin, begin + together, MOST_AT_ONCE):
-            yield clips[first : min(first + MOST_AT_ONCE, begin + together)]
 
 
 def _sounds(
     model: Engine,
     spec: GenerateSpec,
-    batch: list[tuple[int, str]],
-    kept: NDArray[np.float32] | None,
-    melody: NDArray[np.float32] | None,
+    batch: Batch,
+    kept: Sound | None,
+    melody: Sound | None,
     library: Library,
     emit: Emit,
-) -> list[NDArray[np.float32]]:
-    """The clips of a batch, each `[channels, samples]`."""
-    import torch
-
-    assert spec.seed is not None
-    request, heard = _request(model, spec, kept)
-    tune = None if melody is None else torch.from_numpy(melody)
-    clips = [
-        Clip(spec.seed + number, tuple(map(spec.told, (prompt, *spec.then))), tune)
-        for number, prompt in batch
-    ]
+) -> list[Sound]:
+    """The clips of a batch, each `[channels, samples]`; what is ready can be heard meanwhile."""
     first = batch[0][0]
     folder = library.paths.clips / PREVIEWS
     previews = [
@@ -154,7 +135,7 @@ def _sounds(
         for number, _prompt in batch
     ]
 
-    def on_sound(place: int, piece: NDArray[np.float32]) -> None:
+    def on_sound(place: int, piece: Sound) -> None:
         preview = previews[place]
         preview.add(piece)
         emit(
@@ -166,60 +147,29 @@ def _sounds(
             }
         )
 
-    total = model.steps(request)
-    tell = _throttled(emit, first)
     try:
-        sounds = model.make(
-            clips, request, on_steps=lambda done: tell(min(done, total), total), on_sound=on_sound
+        return clip_sounds(
+            model, spec, batch, kept=kept, melody=melody, on_steps=_throttled(emit, first), on_sound=on_sound
         )
     finally:
         for preview in previews:
             preview.remove()
-    if spec.loop:
-        return [loop(sound, model.rate, spec.duration) for sound in sounds]
-    wanted = heard + round(spec.duration * model.rate)
-    if kept is None:
-        return [sound[:, :wanted] for sound in sounds]
-    fade = int(CROSSFADE_SECONDS * model.rate)
-    return [splice(kept, sound[:, :wanted], heard, fade) for sound in sounds]
 
 
-def _request(model: Engine, spec: GenerateSpec, kept: NDArray[np.float32] | None) -> tuple[Request, int]:
-    """What the engine is asked for, and how many samples of it are the file's that it goes on from."""
-    seconds = spec.duration + (loop_tail(spec.duration) if spec.loop else 0.0)
-    stride = round(spec.stride * model.frame_rate)
-    if stride >= model.span:
-        raise CallError(
-            _("A stride of {stride} seconds leaves nothing to go on from.").format(stride=spec.stride),
-            _("This model hears {span} seconds at once; choose less.").format(
-                span=model.span / model.frame_rate
-            ),
-        )
-    heard, given = 0, None
-    if kept is not None:
-        # A window always leaves room for something new.
-        length = min(int(OVERLAP * model.span) * model.hop, kept.shape[1]) // model.hop * model.hop
-        (given,) = model.encode([kept[:, -length:]])
-        heard = length
-    frames = math.ceil(round(seconds * model.rate) / model.hop) + heard // model.hop
-    sampling = Sampling(spec.temperature, min(spec.top_k, model.card), spec.top_p, spec.cfg)
-    return Request(frames, given, sampling, stride, spec.two_step), heard
-
-
-def _tune(path: Path, model: Engine, emit: Emit) -> NDArray[np.float32]:
+def _tune(path: Path, model: Engine, emit: Emit) -> Sound:
     """The sound whose melody is followed."""
     if not has_separator():
         text = _("No stem separator is installed: drums and bass count as part of the melody.")
         emit({"event": "warning", "text": text})
-    return without_drums(_read(path, model.rate, model.channels), model.rate)
+    return without(_read(path, model.rate, model.channels), model.rate, BEATS)
 
 
-def _read(path: Path, rate: int, channels: int) -> NDArray[np.float32]:
+def _read(path: Path, rate: int, channels: int) -> Sound:
     samples, _rate = read_audio(path, rate=rate)
     return np.ascontiguousarray(fit_channels(samples, channels))
 
 
-def _end_of(path: Path, rate: int, channels: int) -> NDArray[np.float32]:
+def _end_of(path: Path, rate: int, channels: int) -> Sound:
     length = seconds_of(path)
     samples, _rate = read_audio(path, rate=rate, start=max(0.0, length - KEPT_SECONDS))
     if samples.shape[1] < rate // 2:

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from assistant.musicgen.compiling import compiled_layer
 from assistant.musicgen.conditions import Conditions
 from assistant.musicgen.dataset import Batch
 from assistant.musicgen.distributed import World
 from assistant.musicgen.forward import compute_layer, head_deltas, hidden_states, require_known_shape
 from assistant.musicgen.lora import Adapters, adaptable, fold
 from assistant.musicgen.loss import count_targets, delayed, delays_of, head_losses, scales_of
-from assistant.musicgen.optimizer import MovingAverage, make_optimizer
+from assistant.musicgen.optimizer import MovingAverage, clip_by_norm, make_optimizer
 from assistant.musicgen.plan import Plan
 from assistant.musicgen.sharding import (
     clip_gradients,
@@ -30,6 +31,7 @@ from assistant.musicgen.sharding import (
     share_of,
 )
 from assistant.musicgen.spec import FinetuneSpec
+from assistant.musicgen.text_encoder import KeptTexts
 
 _OUTPUT_PROJECTION = "condition_provider.conditioners.description.output_proj."
 
@@ -57,7 +59,13 @@ class Learner:
     """A language model with what it takes to train it."""
 
     def __init__(
-        self, lm: Any, spec: FinetuneSpec, plan: Plan, number: torch.dtype, world: World | None = None
+        self,
+        lm: Any,
+        spec: FinetuneSpec,
+        plan: Plan,
+        number: torch.dtype,
+        world: World | None = None,
+        texts: KeptTexts | None = None,
     ) -> None:
         require_known_shape(lm)
         self.lm = lm
@@ -67,7 +75,8 @@ class Learner:
         self._spec, self._plan = spec, plan
         self._world = world or World()
         self._delays = delays_of(lm)
-        self._conditions = Conditions(lm)
+        self._conditions = Conditions(lm, texts)
+        self._compute = compiled_layer() if plan.compiled else None
         torch.manual_seed(spec.seed)
         self.adapters = None
         if plan.method == "lora":
@@ -98,10 +107,11 @@ class Learner:
         try:
             full = None
             try:
-                for rows in _pieces(own, self.micro):
-                    loss, some = self._losses(batch.part(rows), scales)
-                    self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-                    sums += some
+                with self._weights_cast_once():
+                    for rows in _pieces(own, self.micro):
+                        loss, some = self._losses(batch.part(rows), scales)
+                        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                        sums += some
             except torch.OutOfMemoryError as error:
                 full = error
             if self._world.any(full is not None):  # one alone would leave the others waiting
@@ -110,8 +120,8 @@ class Learner:
             self._world.add_up([sums, *(one for one in gradients if not is_shared_out(one))])
             self.scaler.unscale_(self.optimizer)
             limit = self._spec.gradient_clip or math.inf
-            clip = clip_gradients if self._plan.sharded else torch.nn.utils.clip_grad_norm_
-            norm = float(clip(self.trained.values(), limit))
+            clip = clip_gradients if self._plan.sharded else clip_by_norm
+            norm = clip(self.trained.values(), limit)
             losses = _told(sums, counts)
             # Half precision overflows now and then; its scaler then takes a smaller scale by itself.
             finite = math.isfinite(losses.mean) and (math.isfinite(norm) or self.scaler.is_enabled())
@@ -132,7 +142,7 @@ class Learner:
         sums = torch.zeros(self.lm.num_codebooks, device=self.device)
         # With shared-out weights all must take part in each pass.
         own = range(len(batch)) if self._plan.sharded else self._world.part_of(len(batch))
-        with self.best_known():
+        with self.best_known(), self._weights_cast_once():
             for rows in _pieces(own, self.micro):
                 sums += self._losses(batch.part(rows), scales)[1]
         if not self._plan.sharded:
@@ -239,6 +249,11 @@ class Learner:
         }
         return {**state, "state": kept}
 
+    def _weights_cast_once(self) -> AbstractContextManager[None]:
+        """Inside, the weights in half precision are made once for all passes: autocast forgets them when its
+        outermost block ends, and this one encloses those of the passes."""
+        return torch.autocast(self.device.type, enabled=False)
+
     def _counts(self, batch: Batch) -> Tensor:
         # Of the crops of all processes: each draws them all, and so none has to ask the others.
         return count_targets(torch.from_numpy(batch.tokens), self._delays, self.lm.special_token_id)
@@ -252,8 +267,10 @@ class Learner:
         read, targets = delayed(tokens[..., :longest], self._delays, special)
         read, targets = read.to(self.device, non_blocking=True), targets.to(self.device, non_blocking=True)
         half = self.number != torch.float32
-        with torch.autocast(self.device.type, dtype=self.number) if half else nullcontext():
-            conditions, mask = self._conditions.tensors(batch.captions)
+        # Where memory is short, no second copy of the weights is kept.
+        keeps = not (self._plan.recompute or self._plan.sharded)
+        with torch.autocast(self.device.type, dtype=self.number, enabled=half, cache_enabled=keeps):
+            conditions, mask = self._conditions.tensors(batch.captions, batch.melodies)
             hidden = hidden_states(
                 self.lm,
                 read,
@@ -262,6 +279,7 @@ class Learner:
                 mask=mask,
                 recompute=self._plan.recompute,
                 sharded=self._plan.sharded,
+                compute=self._compute,
             )
         return head_losses(self.lm, hidden, targets, scales, self.number, head_deltas(self.lm, self.adapters))
 

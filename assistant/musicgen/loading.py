@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from assistant.musicgen.adapter import fold_adapter
 from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE, read_safe_package
 from assistant.musicgen.melody import no_demucs_needed
 from assistant.musicgen.models import base_of, is_adapter, model_folder, root_of
+from assistant.musicgen.text_encoder import loaded_when_needed
 from assistant.musicgen.words import WordTokenizer
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
     from assistant.musicgen.engine.engine import Engine
 
-LONGEST_SPAN = 30.0
-"""Seconds that Meta's models have learnt at once."""
-
 
 def load(name: str, paths: LibraryPaths, device: str, precision: str) -> Engine:
     """A model ready to generate; its codec always computes in float32."""
@@ -34,34 +32,41 @@ def load(name: str, paths: LibraryPaths, device: str, precision: str) -> Engine:
     chosen = backend.choose_clip_precision(precision, place)
     backend.prepare()
     import torch
-    from audiocraft.models import builders
 
-    from assistant.musicgen.engine.codec import fold_norms
     from assistant.musicgen.engine.engine import Engine
 
     source = model_folder(name, paths)
     # On a GPU 8-bit weights are made of halves, of which more fit.
     number = torch.float32 if place.type == "cpu" else getattr(torch, chosen.replace("int8", "float16"))
     lm = load_lm(name, source, place, number)
-    codec = builders.get_wrapped_compression_model(load_codec(name, source, place), lm.cfg)
-    fold_norms(codec)
-    with _explained(name):
-        model = Engine(name, lm, codec.eval(), span=span_of(lm), precision=chosen)
+    codec = load_folded_codec(name, source, place, lm)
+    with explained(name):
+        model = Engine(name, lm, codec, span=span_of(lm), precision=chosen)
     model.forget_packed()
     return model
 
 
-def load_lm(name: str, source: Path | None, device: torch.device, number: torch.dtype) -> Any:
-    """The language model (audiocraft's LMModel) with its configuration in `.cfg`; adapters are folded in."""
+def load_lm(
+    name: str,
+    source: Path | None,
+    device: torch.device,
+    number: torch.dtype,
+    *,
+    text_encoder_later: bool = False,
+) -> Any:
+    """The language model (audiocraft's LMModel) with its configuration in `.cfg`; adapters are folded in.
+
+    With `text_encoder_later` T5 is loaded at its first use.
+    """
     if source is not None and is_adapter(source):
-        lm = load_lm(*base_of(source), device, number)
+        lm = load_lm(*base_of(source), device, number, text_encoder_later=text_encoder_later)
         fold_adapter(lm, source)
         return lm
     backend.prepare()
     from audiocraft.models import builders, loaders
     from omegaconf import OmegaConf
 
-    with _explained(name):
+    with explained(name):
         package = _lm_package(name, source)
         config = OmegaConf.create(package["xp.cfg"])
         config.device = str(device)
@@ -73,7 +78,7 @@ def load_lm(name: str, source: Path | None, device: torch.device, number: torch.
             "conditioners.args.drop_desc_p",
         ):
             loaders._delete_param(config, key)
-        with no_demucs_needed():
+        with no_demucs_needed(), loaded_when_needed() if text_encoder_later else nullcontext():
             lm = builders.get_lm_model(config)
         lm.load_state_dict(package["best_state"])
     lm.eval()
@@ -107,7 +112,7 @@ def load_codec(name: str, source: Path | None, device: torch.device) -> Compress
     from audiocraft.models import builders, loaders
     from omegaconf import OmegaConf
 
-    with _explained(name):
+    with explained(name):
         package = None if source is None else read_safe_package(source, CODEC_FILE)
         codec: CompressionModel
         if package is None:
@@ -121,6 +126,18 @@ def load_codec(name: str, source: Path | None, device: torch.device) -> Compress
     return codec
 
 
+def load_folded_codec(name: str, source: Path | None, device: torch.device, lm: Any) -> CompressionModel:
+    """The codec of a model as the engine uses it: its norms are part of its weights, and the sides of stereo
+    are interleaved where the language model has learnt them so."""
+    from audiocraft.models import builders
+
+    from assistant.musicgen.engine.codec import fold_norms
+
+    codec: CompressionModel = builders.get_wrapped_compression_model(load_codec(name, source, device), lm.cfg)
+    fold_norms(codec)
+    return codec.eval()
+
+
 def codec_for_tokens(name: str, paths: LibraryPaths, device: torch.device) -> tuple[CompressionModel, str]:
     """The codec as training uses it (stereo ones interleaved), and the hash of its weights.
 
@@ -132,7 +149,7 @@ def codec_for_tokens(name: str, paths: LibraryPaths, device: torch.device) -> tu
 
     name, source = root_of(name, model_folder(name, paths))
     codec = load_codec(name, source, device)
-    with _explained(name):
+    with explained(name):
         config = OmegaConf.create(_lm_package(name, source)["xp.cfg"])
     wrapped = builders.get_wrapped_compression_model(codec, config)
     return wrapped.eval(), codec_hash(wrapped)
@@ -159,8 +176,8 @@ def codec_hash(codec: CompressionModel) -> str:
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Turn what goes wrong while a model is fetched and built into words."""
+def explained(name: str) -> Iterator[None]:
+    """Inside, turn what goes wrong while a model is fetched and built into words."""
     try:
         yield
     except MusicHelperError:

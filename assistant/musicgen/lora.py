@@ -49,6 +49,13 @@ class Adapters(nn.Module):
             }
         )
 
+        self._of_layers: dict[str, dict[str, Adapter]] = {}
+        for key, adapter in self._each.items():
+            assert isinstance(adapter, Adapter)
+            if key.startswith("transformer/layers/"):
+                number, name = key.removeprefix("transformer/layers/").split("/", 1)
+                self._of_layers.setdefault(number, {})[name.replace("/", ".")] = adapter
+
     def __getitem__(self, name: str) -> Adapter | None:
         key = name.replace(".", "/")
         if key not in self._each:
@@ -56,6 +63,10 @@ class Adapters(nn.Module):
         found = self._each[key]
         assert isinstance(found, Adapter)
         return found
+
+    def of_layer(self, number: int) -> Mapping[str, Adapter]:
+        """Those of a layer of the transformer, by their names in it."""
+        return self._of_layers.get(str(number), {})
 
     def named(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Each matrix under the name that it has in a file."""

@@ -11,9 +11,10 @@ from torch import Tensor
 from assistant.errors import MusicHelperError
 from assistant.i18n import _
 
-_CPU_ROWS = 256
-_GPU_ROWS = 4096
-"""Positions whose logits exist at once: on a CPU, as many as its cache holds."""
+_ROWS = 4096
+"""Positions whose logits exist at once."""
+_CPU_ROWS, _CACHED_ROWS = 256, 64
+"""On a CPU, of one product, and of what is made of its result while that is in the cache of a core."""
 _LEAST = 1e-38
 """Of a probability, so that its logarithm is a number."""
 
@@ -93,14 +94,14 @@ def head_losses(
     biases = [head.bias for head in lm.linears]
     loss: Tensor
     loss, sums = _HeadLoss.apply(  # type: ignore[no-untyped-call]
-        flat, wanted, lm.special_token_id, tuple(scales), number, *weights, *biases
+        flat, wanted, lm.special_token_id, tuple(scales), number, torch.is_grad_enabled(), *weights, *biases
     )
     return loss, sums
 
 
 class _HeadLoss(torch.autograd.Function):
     """Linear heads and cross-entropy in one: the gradients are made where the logits are, piece by piece,
-    so that no piece leaves the cache and logits of a whole batch never exist."""
+    so that logits of a whole batch never exist."""
 
     @staticmethod
     def forward(
@@ -110,46 +111,32 @@ class _HeadLoss(torch.autograd.Function):
         special: int,
         scales: tuple[float, ...],
         number: torch.dtype,
+        learns: bool,
         *heads: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         codebooks = len(targets)
         weights = [weight.to(number) for weight in heads[:codebooks] if weight is not None]
         biases = heads[codebooks:]
         wanted = ctx.needs_input_grad
-        wants_hidden, wants_heads = wanted[0], any(wanted[5:])
+        wants_hidden, wants_heads = learns and wanted[0], learns and any(wanted[6:])
         gradient = torch.zeros_like(hidden, dtype=torch.float32) if wants_hidden else None
-        gradients = [
-            None if head is None or not wants_heads else torch.zeros_like(head, dtype=torch.float32)
-            for head in heads
-        ]
+        gradients: list[Tensor | None] = [None] * len(heads)
         sums = torch.zeros(codebooks, device=hidden.device)
-        rows = _GPU_ROWS if hidden.is_cuda else _CPU_ROWS
-        for first in range(0, len(hidden), rows):
-            piece = hidden[first : first + rows].to(number)
+        for first in range(0, len(hidden), _ROWS):
+            piece = hidden[first : first + _ROWS].to(number)
+            errors = piece.new_empty((len(piece), len(weights[0]))) if learns else None
             for codebook, weight in enumerate(weights):
-                target = targets[codebook, first : first + rows, None]
-                present = (target != special).float()
-                target = torch.where(target == special, 0, target)
-                bias = biases[codebook]
-                logits = torch.mm(piece, weight.t()).float()
-                if bias is not None:
-                    logits += bias.float()
-                shares = torch.softmax(logits, -1)
-                right = shares.gather(1, target).clamp_(min=_LEAST)
-                sums[codebook] -= (right.log_() * present).sum()
-                if not (wants_hidden or wants_heads):
+                target, scale = targets[codebook, first : first + _ROWS], scales[codebook]
+                sums[codebook] += _cross_entropy(piece, weight, biases[codebook], target, special, errors)
+                if errors is not None and gradient is not None:
+                    _add_product(gradient[first : first + _ROWS], errors, weight, scale)
+                if errors is None or not wants_heads:
                     continue
-                error = shares
-                error.scatter_add_(1, target, torch.full_like(present, -1.0))
-                error *= present
-                scale, small = scales[codebook], error.to(number)
-                if gradient is not None:
-                    _add_product(gradient[first : first + rows], small, weight, scale)
-                head, offset = gradients[codebook], gradients[codebooks + codebook]
-                if head is not None:
-                    _add_product(head, small.t(), piece, scale)
-                if offset is not None:
-                    offset.add_(error.sum(0), alpha=scale)
+                found = [torch.mm(errors.t(), piece)]
+                found += [] if biases[codebook] is None else [errors.sum(0, dtype=torch.float32)]
+                for place, one in zip((codebook, codebooks + codebook), found, strict=False):
+                    one, known = one.float().mul_(scale), gradients[place]
+                    gradients[place] = one if known is None else known.add_(one)
         ctx.gradient, ctx.gradients, ctx.dtype = gradient, gradients, hidden.dtype
         ctx.mark_non_differentiable(sums)
         return (sums * torch.tensor(scales, device=sums.device)).sum(), sums
@@ -157,9 +144,44 @@ class _HeadLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Any, ...]:
         factor = outer[0]
-        hidden = None if ctx.gradient is None else (ctx.gradient * factor).to(ctx.dtype)
-        heads = [None if gradient is None else gradient * factor for gradient in ctx.gradients]
-        return (hidden, None, None, None, None, *heads)
+        found = [ctx.gradient, *ctx.gradients]
+        if factor.is_cuda or float(factor) != 1.0:
+            found = [None if one is None else one * factor for one in found]
+        hidden = None if found[0] is None else found[0].to(ctx.dtype)
+        return (hidden, None, None, None, None, None, *found[1:])
+
+
+def _cross_entropy(
+    piece: Tensor, weight: Tensor, bias: Tensor | None, target: Tensor, special: int, errors: Tensor | None
+) -> Tensor:
+    """The summed cross-entropy of one head over the positions `piece` `[steps, dim]`; the gradient of each
+    logit goes into `errors` `[steps, card]`."""
+    absent = target == special
+    wanted = target.masked_fill(absent, 0)[:, None]
+    one = torch.ones_like(wanted, dtype=torch.float32)
+    right = torch.empty_like(one)
+    rows, few = (len(piece), len(piece)) if piece.is_cuda else (_CPU_ROWS, _CACHED_ROWS)
+    for first in range(0, len(piece), rows):
+        logits = torch.mm(piece[first : first + rows], weight.t())
+        for some, place in zip(torch.split(logits, few), range(first, len(piece), few), strict=False):
+            part = slice(place, place + len(some))
+            exact = some.float()
+            if bias is not None:
+                exact += bias.float()
+            into = None if errors is None else errors[part]
+            same = into is not None and into.dtype == exact.dtype
+            shares = torch.softmax(exact, -1, out=into if same else None)
+            torch.gather(shares, 1, wanted[part], out=right[part])
+            if into is not None:
+                shares.scatter_add_(1, wanted[part], -one[part])
+                if not same:
+                    into.copy_(shares)
+    if errors is not None:
+        if errors.is_cuda:  # it would have to be waited for, to be told how many there are
+            errors.masked_fill_(absent[:, None], 0.0)
+        else:
+            errors.index_fill_(0, absent.nonzero()[:, 0], 0.0)
+    return -right.clamp_(min=_LEAST).log_().masked_fill_(absent[:, None], 0.0).sum()
 
 
 def _add_product(into: Tensor, left: Tensor, right: Tensor, scale: float) -> None:

@@ -1,7 +1,6 @@
-"""Melodies for models that follow them: their chroma, and drums and bass taken out where a plug-in can.
+"""Melodies for models that follow them: their chroma, and drums and bass taken out where that can be done.
 
-A plug-in is an entry point of the group `musichelper.separators`; called without arguments it gives an
-object with the method of `Separator`. With the package `demucs` installed audiocraft's own way is taken.
+A plug-in for stems does that; with the package `demucs` installed audiocraft's own way is taken.
 """
 
 from __future__ import annotations
@@ -10,47 +9,17 @@ import importlib
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from assistant.musicgen.separation import separator_name
 
-from assistant.errors import MusicHelperError
-from assistant.i18n import _
-
-GROUP = "musichelper.separators"
-
-
-class Separator(Protocol):
-    """What takes stems apart."""
-
-    def melody(self, sound: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-        """A sound `[channels, samples]` without its drums and its bass, as long as before."""
+BEATS = ("drums", "bass")
+"""What is no part of a melody, as in audiocraft's `ChromaStemConditioner`."""
 
 
 def has_separator() -> bool:
     """Whether drums and bass will be taken out of a melody."""
-    return bool(entry_points(group=GROUP)) or _has_demucs()
-
-
-def without_drums(sound: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
-    """The sound as the first plug-in gives it; as it is where there is none.
-
-    Raises `MusicHelperError` where the plug-in fails.
-    """
-    for found in entry_points(group=GROUP):
-        try:
-            melody = np.asarray(found.load()().melody(sound, rate), np.float32)
-            if melody.ndim != 2 or melody.shape[1] != sound.shape[1]:
-                raise ValueError(f"melody() gave an array of shape {melody.shape}")
-        except Exception as error:  # a stranger's code
-            raise MusicHelperError(
-                _("The separator “{name}” failed: {reason}.").format(name=found.name, reason=error),
-                _("Uninstall it, or choose a file that needs no separation."),
-            ) from error
-        return np.ascontiguousarray(melody)
-    return sound
+    return separator_name() is not None or _has_demucs()
 
 
 @contextmanager

@@ -16,14 +16,13 @@ from assistant.musicgen.blueprint import CODEC_FILE, LM_FILE, has_package
 if TYPE_CHECKING:
     from assistant.musicgen.engine.engine import Engine
 
-BUILT_IN = "small-built-in"
+BUILT_IN = "mini"
 MINI_FOLDER = Path(__file__).parent / "mini" / "model"
-"""Where `python -m assistant.musicgen.mini` puts the model that it makes."""
+"""The model that comes with the package; `python -m assistant.musicgen.mini` makes it."""
 CARD_FILE = "card.json"
 ADAPTER_FILE = "adapter.safetensors"
 EXPORT_FORMATS = ("audiocraft", "huggingface", "adapter")
 HUB_LICENCE = "CC-BY-NC-4.0"
-OWN_LICENCE = "own"
 
 HUB_MODELS = {
     "facebook/musicgen-small": 420_400_000,
@@ -59,29 +58,10 @@ class ModelInfo:
 
 def list_models(library: Library) -> list[ModelInfo]:
     """The built-in model, the library's own ones, newest first, and those of the hub. Reads no weights."""
-    own = [_folder_model(folder) for folder in _model_folders(library.paths)]
-    own.sort(key=lambda model: (model.name != BUILT_IN, -stamp_of(model.path)))
-    if not any(model.name == BUILT_IN for model in own):
-        own.insert(
-            0,
-            ModelInfo(
-                name=BUILT_IN,
-                kind="built-in",
-                path=None,
-                parameters=None,
-                licence=licence_words(OWN_LICENCE),
-                present=False,
-                detail=_("Small; made from the library's own tracks when it is first needed."),
-            ),
-        )
-    return own + [_hub_model(name, parameters) for name, parameters in HUB_MODELS.items()]
-
-
-def licence_words(licence: str) -> str:
-    """A licence as a person reads it."""
-    if licence == OWN_LICENCE:
-        return _("Yours: made from this library only")
-    return licence
+    own = [_folder_model(folder.name, folder) for folder in _model_folders(library.paths)]
+    own.sort(key=lambda model: -stamp_of(model.path))
+    hub = [_hub_model(name, parameters) for name, parameters in HUB_MODELS.items()]
+    return [_folder_model(BUILT_IN, MINI_FOLDER), *own, *hub]
 
 
 def model_folder(name: str, paths: LibraryPaths) -> Path | None:
@@ -90,16 +70,13 @@ def model_folder(name: str, paths: LibraryPaths) -> Path | None:
     A name may be a model of the library or a path to a folder with audiocraft's two files. Raises
     `CallError` where it is none of these.
     """
+    if name == BUILT_IN:
+        return MINI_FOLDER
     for folder in (paths.models / name, Path(name).expanduser()):
         if is_model(folder):
             return folder.absolute()
     if name in HUB_MODELS:
         return None
-    if name == BUILT_IN:
-        raise CallError(
-            _("The small built-in model has not been made in this library yet."),
-            _("A fine-tune makes it from the library's tracks; so does `musichelper demo`."),
-        )
     if Path(name).expanduser().is_dir():
         raise CallError(
             _("The folder {folder} holds no model.").format(folder=name),
@@ -128,6 +105,8 @@ def base_of(folder: Path) -> tuple[str, Path | None]:
     Raises `MusicHelperError` where it is gone.
     """
     base = str(read_card(folder).get("base"))
+    if base == BUILT_IN:
+        return base, MINI_FOLDER
     for place in (folder.parent / base, Path(base)):
         if is_model(place) and place != folder:
             return base, place
@@ -190,7 +169,7 @@ def _model_folders(paths: LibraryPaths) -> list[Path]:
     ]
 
 
-def _folder_model(folder: Path) -> ModelInfo:
+def _folder_model(name: str, folder: Path) -> ModelInfo:
     card = read_card(folder)
     kind = str(card.get("kind") or "folder")
     if kind == "fine-tuned":
@@ -198,15 +177,15 @@ def _folder_model(folder: Path) -> ModelInfo:
             base=card.get("base", "?"), tracks=card.get("data", {}).get("tracks", "?")
         )
     elif kind == "built-in":
-        detail = _("Small; its codec is trained on this library, its language model waits for a fine-tune.")
+        detail = _("Small and fast; plays ten genres as a General MIDI band would.")
     else:
         detail = _("A model in audiocraft's format.")
     return ModelInfo(
-        name=folder.name,
+        name=name,
         kind=kind,
         path=folder,
         parameters=card.get("parameters"),
-        licence=licence_words(str(card.get("licence") or "unknown")),
+        licence=str(card.get("licence") or "unknown"),
         present=True,
         detail=detail,
         base=str(card["base"]) if kind == "fine-tuned" and card.get("base") else None,

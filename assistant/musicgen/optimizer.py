@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -21,10 +21,8 @@ EMA_EVERY = 10
 """Updates between two of the average, as in audiocraft's `solver/musicgen`."""
 
 
-def suitable_learning_rate(parameters: int, fresh: bool, lora: bool) -> float:
-    """A peak that suits the model: high for weights that know nothing yet, low for large trained ones."""
-    if fresh:
-        return 3e-3
+def suitable_learning_rate(parameters: int, lora: bool) -> float:
+    """A peak that suits the model: the lower, the larger it is."""
     if lora:
         return LORA_LEARNING_RATE
     if parameters < 50_000_000:
@@ -58,6 +56,16 @@ def make_optimizer(
     if kind == "adamw8bit":
         return AdamW8bit(groups, lr=0.0, betas=BETAS)
     return torch.optim.AdamW(groups, lr=0.0, betas=BETAS, fused=True)
+
+
+def clip_by_norm(parameters: Iterable[Tensor], limit: float) -> float:
+    """Scale the gradients down where their norm exceeds `limit`; the norm that they had."""
+    trained = [one for one in parameters if one.grad is not None]
+    norm = torch.nn.utils.get_total_norm([one.grad for one in trained if one.grad is not None])
+    found = float(norm)
+    if found > limit:  # torch's own `clip_grad_norm_` multiplies all gradients also by one
+        torch.nn.utils.clip_grads_with_norm_(trained, limit, norm)
+    return found
 
 
 class MovingAverage:

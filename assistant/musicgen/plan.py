@@ -47,6 +47,8 @@ class Plan:
     reasons: tuple[str, ...]
     sharded: bool = False
     """Whether the layers' weights are shared out among the processes."""
+    compiled: bool = False
+    """Whether the layers are compiled."""
 
 
 def shape_of(lm: Any, frames: int) -> Shape:
@@ -55,14 +57,14 @@ def shape_of(lm: Any, frames: int) -> Shape:
     return Shape(parameters, lm.dim, len(lm.transformer.layers), frames)
 
 
-def choose_plan(spec: FinetuneSpec, shape: Shape, *, fresh: bool, half: bool, memory: int | None) -> Plan:
+def choose_plan(spec: FinetuneSpec, shape: Shape, *, half: bool, memory: int | None) -> Plan:
     """Choose what the spec leaves open.
 
-    `fresh` is a model that has learnt nothing yet; `half` is a precision of 16 bits; `memory` is what the
-    GPU has in bytes, None on a CPU, where the crops at once stay as they are asked for.
+    `half` is a precision of 16 bits; `memory` is what the GPU has in bytes, None on a CPU, where the crops
+    at once stay as they are asked for.
     """
     reasons = []
-    method, why = _method(spec, shape, fresh)
+    method, why = _method(spec, shape)
     reasons.append(why)
     gib = (memory or 0) / 2**30
     rank = spec.rank or (16 if memory is not None and memory < SMALL_CARD else 32)
@@ -144,9 +146,7 @@ def memory_needed(
     return weights + kept + _CONTEXT_BYTES
 
 
-def _method(spec: FinetuneSpec, shape: Shape, fresh: bool) -> tuple[str, str]:
-    if fresh:
-        return "full", _("All weights are trained: the model has learnt nothing yet.")
+def _method(spec: FinetuneSpec, shape: Shape) -> tuple[str, str]:
     if spec.method == "lora":
         return "lora", _("Adapters are trained, as asked.")
     if spec.method == "full":

@@ -57,7 +57,7 @@ class Preflight:
 def preflight(spec: FinetuneSpec, library: Library, emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """Prepare as the run would, learn twice and forget it again; a `Preflight` as plain values.
 
-    What is prepared for good (tokens, and the small built-in model) is kept for the run. Raises what
+    What is prepared for good, the tokens, is kept for the run. Raises what
     the run itself would raise.
     """
     backend.prepare()

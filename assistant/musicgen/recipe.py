@@ -74,12 +74,14 @@ def spec_again(recipe: dict[str, Any], paths: LibraryPaths, changes: dict[str, A
     the recipe any more, unless `changes` names another.
     """
     if "model" not in changes:
+        _check_finished(recipe)
         _check_model(recipe, paths)
     for name in _INPUTS:
         if name not in changes:
             _check_input(name, recipe)
-    if "prompt" in changes:
-        changes = {"english": "", **changes}
+    for prompt, english in (("prompt", {"english": ""}), ("then", {"then_english": ()})):
+        if prompt in changes:
+            changes = {**english, **changes}
     return dataclasses.replace(GenerateSpec.from_dict(recipe), **changes)
 
 
@@ -90,6 +92,19 @@ def same_sound(one: Path, other: Path) -> bool:
     with open_sound(one) as first, open_sound(other) as second:
         return first.samplerate == second.samplerate and np.array_equal(
             first.read(dtype="int32"), second.read(dtype="int32")
+        )
+
+
+def _check_finished(recipe: dict[str, Any]) -> None:
+    """The model of a sample that a run made on its way is not kept."""
+    if recipe.get("step"):
+        raise MusicHelperError(
+            _("The clip is a sample of the run {run} after {step} steps; that model is not kept.").format(
+                run=recipe.get("run"), step=recipe["step"]
+            ),
+            _("Name the model that came out, `--model {model}`: that makes another clip.").format(
+                model=recipe.get("model")
+            ),
         )
 
 

@@ -13,6 +13,7 @@ from assistant.config import Settings
 from assistant.errors import CallError
 from assistant.i18n import _
 from assistant.musicgen.models import BUILT_IN
+from assistant.musicgen.separation import STEMS
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 CLIP_PRECISIONS = (*PRECISIONS, "int8")
@@ -116,6 +117,10 @@ class FinetuneSpec(_Spec):
     """How often title and artist do."""
     field_dropout: float = 0.3
     """How often a tag is left out."""
+    melody_dropout: float = 0.5
+    """How often a melody model learns a crop from its words alone."""
+    remove: tuple[str, ...] = ()
+    """Stems that are taken out of the music before it is learnt, by a plug-in."""
     validate_every: int = 50
     """0 is never."""
     patience: int = 3
@@ -132,6 +137,10 @@ class FinetuneSpec(_Spec):
     shard: bool = False
     """Share the weights out among them, also where they would fit."""
     precision: str = "auto"
+    """Of matrix products; `auto` is bfloat16 where the device has units for it. Weights that are trained, the
+    loss and the optimizer are always in float32."""
+    compile: bool = False
+    """Compile the layers, where that pays."""
     device: str = "auto"
     seed: int = 0
 
@@ -164,6 +173,9 @@ class FinetuneSpec(_Spec):
         )
         self._require(self.method in METHODS, "method", ", ".join(METHODS))
         self._require(bool(self.targets) and set(self.targets) <= set(TARGETS), "targets", ", ".join(TARGETS))
+        self._require(
+            set(self.remove) < set(STEMS), "remove", _("some of {names}").format(names=", ".join(STEMS))
+        )
         self._require(self.optimizer in OPTIMIZERS, "optimizer", ", ".join(OPTIMIZERS))
         self._within("least_seconds", 0.0, 1e6)
         self._within("most_seconds", 0.0, 1e6)
@@ -180,7 +192,7 @@ class FinetuneSpec(_Spec):
         self._within("weight_decay", 0.0, 10.0)
         self._within("gradient_clip", 0.0, 1e6)
         self._within("ema", 0.0, 0.99999)
-        for share in ("condition_dropout", "tags_share", "title_share", "field_dropout"):
+        for share in ("condition_dropout", "tags_share", "title_share", "field_dropout", "melody_dropout"):
             self._within(share, 0.0, 1.0)
         self._within("validate_every", 0, 10_000_000)
         self._within("patience", 0, 10_000_000)
@@ -244,6 +256,9 @@ class GenerateSpec(_Spec):
     """Several prompts, of each of which there are `count` clips; empty is `prompt` alone."""
     then: tuple[str, ...] = ()
     """The prompts of the windows after the first one; the last holds to the end."""
+    then_english: tuple[str, ...] = ()
+    """What the model is told in place of each of `then`; one that is empty or missing is found by the
+    program."""
     loop: bool = False
     """The clip goes on from its end into its beginning; its length is then near the duration."""
     continue_from: str | None = None
@@ -267,9 +282,15 @@ class GenerateSpec(_Spec):
 
     def of_one(self, prompt: str, seed: int) -> Self:
         """The request for one of its clips alone."""
-        english = self.told(prompt)
+        english, then = self.told(prompt), self.told_then
         return dataclasses.replace(
-            self, prompt=prompt, prompts=(), english=english if english != prompt else "", seed=seed, count=1
+            self,
+            prompt=prompt,
+            prompts=(),
+            english=english if english != prompt else "",
+            then_english=then if then != self.then else (),
+            seed=seed,
+            count=1,
         )
 
     def without_first(self, done: int) -> Self:
@@ -306,8 +327,21 @@ class GenerateSpec(_Spec):
 
         return self.english if self.english and prompt == self.prompt else translate(prompt).english
 
+    @property
+    def told_then(self) -> tuple[str, ...]:
+        """What the model is told for each of `then`."""
+        from assistant.musicgen.prompts import translate
+
+        given = self.then_english + ("",) * (len(self.then) - len(self.then_english))
+        return tuple(
+            english or translate(prompt).english for prompt, english in zip(self.then, given, strict=True)
+        )
+
     def check(self) -> Self:
         """The same specification. Raises `CallError` for a value that makes no sense."""
+        self._require(
+            len(self.then_english) <= len(self.then), "then_english", _("at most as many texts as `then` has")
+        )
         self._within("duration", 0.5, 600.0)
         if self.seed is not None:
             self._within("seed", 0, LARGEST_SEED)

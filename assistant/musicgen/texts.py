@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 _FIELDS = ("genre", "moods", "instrument", "key", "bpm", "keywords")
 _MOST_BYTES = 1 << 20
@@ -25,6 +26,8 @@ class TextMix:
     """How often the title and the artist do."""
     field_dropout: float = 0.0
     """How often a tag is left out of its list."""
+    melody_dropout: float = 0.0
+    """How often a melody is, where the words are heard."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,23 @@ def rating_of(root: Path, caption: Path | None) -> float:
 def draw(texts: Texts, mix: TextMix, chooser: np.random.Generator) -> str | None:
     """The words of one crop, or None for none; always draws as many numbers, so that what a track lacks
     changes no other crop."""
+    return draw_with_melody(texts, mix, chooser)[0]
+
+
+def draw_with_melody(texts: Texts, mix: TextMix, chooser: np.random.Generator) -> tuple[str | None, bool]:
+    """The words of one crop, and whether its melody is heard: never without any condition, as in audiocraft's
+    `ClassifierFreeGuidanceDropout`, and not always with one (its `AttributeDropout`)."""
     dropped = chooser.random() < mix.condition_dropout
     form = chooser.random()
     order = chooser.permutation(len(_FIELDS))
     kept = chooser.random(len(_FIELDS)) >= mix.field_dropout
-    if dropped:
-        return None
+    heard = not dropped and (not mix.melody_dropout or chooser.random() >= mix.melody_dropout)
+    return None if dropped else _words_of(texts, mix, form, order, kept), heard
+
+
+def _words_of(
+    texts: Texts, mix: TextMix, form: float, order: NDArray[np.int64], kept: NDArray[np.bool_]
+) -> str | None:
     if form < mix.title_share and texts.title:
         return texts.title
     if form >= 1 - mix.tags_share and texts.tags:

@@ -80,9 +80,7 @@ class _Finetune:
         self.crops = max(world.size, spec.batch_size * spec.accumulation)
         if prepared.plan.sharded:  # each pass needs all processes
             self.crops = -(-self.crops // world.size) * world.size
-        self.sampler = Sampler(
-            spec.model, prepared.source, folder, self._prompts(), spec.sample_seconds, spec.seed
-        )
+        self.sampler = Sampler(spec, library.paths, folder, prepared, self._prompts())
 
     def run(self) -> Iterator[Event]:
         """Everything from the first step to the exported model."""

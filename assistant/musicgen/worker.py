@@ -1,4 +1,4 @@
-"""The process that holds torch and audiocraft: clips, tokens, the small model, and looks ahead."""
+"""The process that holds torch and audiocraft: clips and tokens, and looks ahead."""
 
 from __future__ import annotations
 
@@ -68,18 +68,9 @@ def export(request: Message, emit: Emit) -> Message:
     return {}
 
 
-def small(request: Message, emit: Emit) -> Message:
-    """Make the built-in small model."""
-    from assistant.musicgen.small_training import make_small_model
-
-    with Library(Path(request["library"])) as library:
-        folder = make_small_model(library, request["seconds"], request["seed"], emit)
-    return {"folder": str(folder)}
-
-
 def _path(name: str | None) -> Path | None:
     return Path(name) if name else None
 
 
 if __name__ == "__main__":
-    serve({"generate": generate, "tokens": tokens, "small": small, "preflight": preflight, "export": export})
+    serve({"generate": generate, "tokens": tokens, "preflight": preflight, "export": export})

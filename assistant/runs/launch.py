@@ -16,7 +16,7 @@ from assistant.errors import MusicHelperError
 from assistant.i18n import _
 from assistant.library.library import Library
 from assistant.musicgen.dataset import choose_examples, nothing_to_learn
-from assistant.musicgen.models import BUILT_IN, model_folder
+from assistant.musicgen.models import model_folder
 from assistant.musicgen.spec import FinetuneSpec
 from assistant.runs.context import write_settings
 from assistant.runs.control import clear_requests, request
@@ -47,8 +47,7 @@ def start_finetune(library: Library, spec: FinetuneSpec) -> RunRecord:
 
     Raises `CallError` for a model that is not there, `MusicHelperError` where nothing can be learnt.
     """
-    if spec.model != BUILT_IN:
-        model_folder(spec.model, library.paths)
+    model_folder(spec.model, library.paths)
     if not choose_examples(library, spec):
         raise nothing_to_learn()
     return start_run(library, "finetune", spec.as_dict(), spec.name)

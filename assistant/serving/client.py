@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import secrets
+import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,8 @@ from assistant.errors import CallError, Cancelled, MusicHelperError
 from assistant.i18n import _, language
 from assistant.library.library import Library
 from assistant.musicgen.client import QUIET_ENVIRONMENT
-from assistant.musicgen.models import BUILT_IN, model_folder, read_card
-from assistant.musicgen.prompts import is_chinese, translate
+from assistant.musicgen.models import model_folder
+from assistant.musicgen.prompts import English, is_chinese, translate
 from assistant.musicgen.spec import LARGEST_SEED, GenerateSpec
 from assistant.runs.gpu import device_for
 from assistant.serving import start
@@ -36,12 +37,19 @@ class Clip:
     prompt: str
     english: str = ""
     """What the model was told."""
+    then_english: tuple[str, ...] = ()
+    """And for each of the later parts."""
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Clip:
         """From plain values; names that are not known here are passed over."""
         known = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+            if name in known
+        }
+        return cls(**plain)
 
 
 class _Left(Exception):
@@ -65,14 +73,15 @@ class Generator:
     def generate(self, spec: GenerateSpec, on_event: Emit | None = None) -> list[Clip]:
         """Make the clips; each is written, with its recipe, and in the ledger as soon as it is done.
 
-        Events: {"event": "english", "english", "left_out", "elsewhere", "unknown"} for a prompt that was
-        translated, {"event": "starting"}, {"event": "queued", "ahead": N}, {"event": "waiting", "for":
-        "upgrade" | "engine"}, {"event": "restarted"}, {"event": "loading"}, {"event": "tokens", "done",
-        "total", "clip"} and {"event": "clip", "path", "seed", …}. Raises `CallError` for a request that
-        makes no sense, `MusicHelperError` for a model that cannot be had or a GPU that a run has, and
-        `Cancelled` after `cancel()`.
+        Events: {"event": "english", "prompt", "english", "left_out", "elsewhere", "unknown"} for a prompt of
+        which the model is told something else, {"event": "starting"}, {"event": "queued", "ahead": N},
+        {"event": "waiting", "for": "upgrade" | "engine"}, {"event": "restarted"}, {"event": "loading"},
+        {"event": "tokens", "done", "total", "clip"} and {"event": "clip", "path", "seed", …}. Raises
+        `CallError` for a request that makes no sense, `MusicHelperError` for a model that cannot be had or a
+        GPU that a run has, and `Cancelled` after `cancel()`.
         """
         spec = _in_english(self._prepared(spec), on_event)
+        self._writable_folder(spec.out)
         message: Message = {
             "op": "generate",
             "request": {
@@ -129,16 +138,26 @@ class Generator:
     def _prepared(self, spec: GenerateSpec) -> GenerateSpec:
         spec = spec.check()
         folder = model_folder(spec.model, self._library.paths)
-        if folder is not None and spec.model == BUILT_IN and read_card(folder).get("trained") is False:
-            raise CallError(
-                _("The small built-in model has learnt no music yet; it would only make noise."),
-                _("Fine-tune it with `musichelper train start`, and generate with the model that comes out."),
-            )
         if folder is not None and folder == Path(spec.model).expanduser().absolute():
             spec = dataclasses.replace(spec, model=os.fsdecode(folder))  # the engine works elsewhere
         if spec.seed is None:
             spec = dataclasses.replace(spec, seed=secrets.randbelow(LARGEST_SEED - len(spec.clips)))
         return spec
+
+    def _writable_folder(self, name: str | None) -> None:
+        """Make the folder for the clips. Raises `CallError` before anything is computed in vain."""
+        folder = self._library.paths.clips if name is None else Path(name).expanduser().absolute()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return
+        except OSError as error:
+            raise CallError(
+                _("Clips cannot be written into {folder}: {reason}.").format(
+                    folder=folder, reason=error.strerror
+                ),
+                _("Name a folder that you may write to, or make room."),
+            ) from error
 
     def _ask(self, message: Message, on_event: Emit) -> None:
         """Send the message and hear the engine to its end. Raises `_Left`, `ConnectionError` and what
@@ -180,25 +199,39 @@ class Generator:
 
 
 def _in_english(spec: GenerateSpec, on_event: Emit | None) -> GenerateSpec:
-    """The request with the English for its prompt; each that is translated is told.
+    """The request with the English for its prompts; what stands in place of one is told, once.
 
     Raises `CallError` where nothing of a prompt is understood.
     """
-    english = spec.english
-    for prompt in dict.fromkeys((*(spec.prompts or (spec.prompt,)), *spec.then)):
-        if not is_chinese(prompt) or (prompt == spec.prompt and spec.english):
-            continue
-        said = translate(prompt)
-        if not said.english:
+    said: dict[tuple[str, str], str] = {}
+
+    def english_for(prompt: str, given: str) -> str:
+        if (prompt, given) in said or not (given or is_chinese(prompt)):
+            return said.get((prompt, given), prompt)
+        found = English(prompt, given) if given else translate(prompt)
+        if not found.english:
             raise CallError(
                 _("Nothing of the prompt was understood: {prompt}").format(prompt=prompt),
                 _("Say it in other words, or give the English with `--english TEXT`."),
             )
-        if on_event is not None:
-            on_event({"event": "english", **dataclasses.asdict(said)})
+        if on_event is not None and found.english != prompt:
+            on_event({"event": "english", **dataclasses.asdict(found)})
+        said[prompt, given] = found.english
+        return found.english
+
+    english = spec.english
+    for prompt in spec.prompts or (spec.prompt,):
         if prompt == spec.prompt:
-            english = said.english
-    return dataclasses.replace(spec, english=english)
+            english = english_for(prompt, spec.english)
+        else:
+            english_for(prompt, "")
+    given = spec.then_english + ("",) * (len(spec.then) - len(spec.then_english))
+    then = tuple(english_for(*pair) for pair in zip(spec.then, given, strict=True))
+    return dataclasses.replace(
+        spec,
+        english=english if english != spec.prompt else "",
+        then_english=then if then != spec.then else (),
+    )
 
 
 def _stopped() -> Cancelled:
@@ -212,7 +245,8 @@ def _outcome(told: Message) -> Exception:
     if "leaving" in told:
         return _Left()
     if "error" in told:
-        return ReportedError(**told["error"])
+        error = ReportedError(**told["error"])
+        return CallError(error.title, error.hint) if error.kind == "CallError" else error
     if "held" in told:
         return _held(str(told["held"].get("run") or ""))
     log = _("Its log is in {log}.").format(log=engine_place().log)

@@ -52,7 +52,7 @@ def language_model(
     return _spread(use_random_t5(lm))
 
 
-def melody_model() -> Any:
+def melody_model(*, spread: bool = True) -> Any:
     """The same, built as Meta's melody model is: chroma and words before the music."""
     from audiocraft.models import builders
     from omegaconf import OmegaConf
@@ -60,15 +60,21 @@ def melody_model() -> Any:
     from assistant.musicgen.melody import no_demucs_needed
 
     _codec, config = tiny_configs()
-    config["fuser"].update(cross=[], prepend=["self_wav", "description"])
-    config["conditioners"]["args"] = {"merge_text_conditions_p": 0.0, "drop_desc_p": 0.0}
-    config["conditioners"]["self_wav"] = {"model": "chroma_stem", "chroma_stem": dict(CHROMA)}
+    follow_melodies(config)
     config["dataset"]["segment_duration"] = SPAN
     torch.manual_seed(4)
     with no_demucs_needed():
         lm: Any = builders.get_lm_model(OmegaConf.create(config))
     lm.cfg = OmegaConf.create(config)
-    return _spread(use_random_t5(lm))
+    use_random_t5(lm)
+    return _spread(lm) if spread else lm
+
+
+def follow_melodies(config: dict[str, Any]) -> None:
+    """Make a configuration that of a melody model."""
+    config["fuser"].update(cross=[], prepend=["self_wav", "description"])
+    config["conditioners"]["args"] = {"merge_text_conditions_p": 0.0, "drop_desc_p": 0.0}
+    config["conditioners"]["self_wav"] = {"model": "chroma_stem", "chroma_stem": dict(CHROMA)}
 
 
 def _spread(lm: Any) -> Any:

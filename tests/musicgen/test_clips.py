@@ -136,14 +136,22 @@ def test_what_cannot_be_is_said(generator: Generator, music_and_model: Library) 
     track = str(music_and_model.ledger.tracks()[0].path)
     for wrong in (
         request(model="no-such-model"),
-        request(model="small-built-in"),
         request(continue_from="nothing.wav"),
         request(duration=-1),
     ):
         with pytest.raises(CallError):
             generator.generate(wrong)
-    with pytest.raises(Exception, match="cannot follow a melody"):
+    with pytest.raises(CallError, match="cannot follow a melody"):  # said by the engine
         generator.generate(request(melody=track))
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_before(generator: Generator, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    events: list[dict[str, Any]] = []
+    for folder in (tmp_path / "file", Path("/proc/clips")):
+        with pytest.raises(CallError, match="cannot be written into"):
+            generator.generate(request(out=str(folder)), on_event=events.append)
+    assert events == []
 
 
 def test_cancelling_ends_it_and_the_next_one_works(generator: Generator) -> None:

@@ -53,7 +53,7 @@ def test_what_a_run_says_and_leaves(music_and_model: Library) -> None:
     card = read_card(library.paths.models / "plain")
     assert card["kind"] == "fine-tuned"
     assert card["base"] == NAME
-    assert card["licence"] == "own"
+    assert card["licence"] == "MIT"
     assert card["data"]["genres"] == ["jazz"]
     assert "plain" in [model.name for model in list_models(library)]
 

@@ -32,7 +32,7 @@ def test_a_specification_survives_json() -> None:
         {"condition_dropout": 1.5},
         {"precision": "int3"},
         {"name": "../elsewhere"},
-        {"name": "small-built-in"},
+        {"name": "mini"},
     ],
 )
 def test_a_wrong_finetune_is_refused(values: dict[str, object]) -> None:
@@ -57,7 +57,7 @@ def test_a_wrong_request_for_clips_is_refused(values: dict[str, object]) -> None
 
 
 def test_clips_are_decoded_together() -> None:
-    from assistant.musicgen.generation import batches
+    from assistant.musicgen.clip_sounds import batches
 
     spec = GenerateSpec(prompts=("a", "b"), count=9)
     numbers = [[number for number, _prompt in batch] for batch in batches(spec, mixed=True)]

@@ -6,12 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from assistant.musicgen import backend
+from assistant.library.library import Library
+from assistant.musicgen import attention, backend
 from assistant.musicgen.attention import attend
 from assistant.musicgen.dataset import Batch
 from assistant.musicgen.learner import Learner
 from assistant.musicgen.plan import Plan
 from assistant.musicgen.spec import FinetuneSpec
+from tests.musicgen.finetunes import go, of, spec
 from tests.musicgen.test_masked_loss import CAPTIONS, batch, gradients, model, reference
 from tests.musicgen.test_what_must_hold import DELAYS
 
@@ -48,6 +50,25 @@ def test_attention_of_half_precision_on_a_cpu_is_that_of_torch(causal: bool) -> 
         assert float((one.float() - other).norm().detach()) < 0.02 * float(other.norm().detach())
 
 
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize(("kept", "scores"), [(1 << 24, 1 << 22), (0, 1000)])
+def test_attention_on_a_cpu_is_exact_in_full_precision(
+    causal: bool, kept: int, scores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "_KEPT_BYTES", kept)
+    monkeypatch.setattr(attention, "_SCORES_BYTES", scores)
+    torch.manual_seed(0)
+    parts = [torch.randn(2, 300, 64, requires_grad=True) for _part in "qkv"]
+    words = None
+    if not causal:
+        words = torch.ones(2, 1, 1, 300, dtype=torch.bool)
+        words[1, ..., 170:] = False
+    out = attend(parts[0], parts[1], parts[2], 4, causal=causal, words=words)
+    found = (out, *torch.autograd.grad(out.square().sum(), parts))
+    for one, other in zip(found, heard(parts, 4, causal, words), strict=True):
+        assert float((one - other).abs().max().detach()) < 1e-5 * float(other.abs().max().detach())
+
+
 def test_half_precision_gives_the_loss_and_the_gradients_of_audiocraft_but_for_rounding() -> None:
     lm = model(DELAYS)
     tokens, present = batch(lm)
@@ -74,3 +95,23 @@ def test_a_cpu_trains_with_the_products_that_its_hardware_has(monkeypatch: pytes
         assert backend.choose_training_precision("auto", cpu) == number
     assert backend.choose_training_precision("float32", cpu) == torch.float32
     assert backend.choose_precision("auto", cpu) == torch.float32  # of clips
+
+
+def test_held_out_music_is_learnt_as_well_in_half_precision(music_and_model: Library) -> None:
+    curves = [
+        [
+            event["loss"]
+            for event in of(
+                go(
+                    music_and_model,
+                    spec(f"in-{precision}", steps=24, validate_every=8, precision=precision),
+                    f"run-{precision}",
+                ),
+                "validation",
+            )
+        ]
+        for precision in ("float32", "bfloat16")
+    ]
+    exact, half = curves
+    assert exact[0] - exact[-1] > 0.1
+    assert half == pytest.approx(exact, abs=0.05 * (exact[0] - exact[-1]))

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 import torch
 
 from assistant.musicgen import backend
+from assistant.musicgen.chroma import Melodies
 from assistant.musicgen.conditions import Conditions
 from assistant.musicgen.forward import head_deltas, hidden_states
 from assistant.musicgen.lora import Adapters, fold
@@ -50,24 +51,32 @@ def ours(
     *,
     adapters: Adapters | None = None,
     recompute: bool = False,
+    melodies: Melodies | None = None,
+    compute: Callable[..., torch.Tensor] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The loss, and that of each codebook."""
     delays = delays_of(lm)
     read, targets = delayed(tokens, delays, lm.special_token_id)
     counts = count_targets(tokens, delays, lm.special_token_id)
-    conditions, mask = Conditions(lm).tensors(captions)
-    hidden = hidden_states(lm, read, conditions, adapters=adapters, mask=mask, recompute=recompute)
+    conditions, mask = Conditions(lm).tensors(captions, melodies)
+    hidden = hidden_states(
+        lm, read, conditions, adapters=adapters, mask=mask, recompute=recompute, compute=compute
+    )
     loss, sums = head_losses(lm, hidden, targets, scales_of(counts), deltas=head_deltas(lm, adapters))
     return loss, sums / counts.clamp(min=1)
 
 
 def reference(
-    lm: Any, tokens: torch.Tensor, present: torch.Tensor, captions: Sequence[str | None]
+    lm: Any,
+    tokens: torch.Tensor,
+    present: torch.Tensor,
+    captions: Sequence[str | None],
+    conditions: dict[str, Any] | None = None,
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """audiocraft's pattern, its model's forward, and its solver's cross-entropy."""
     from audiocraft.solvers.musicgen import MusicGenSolver
 
-    output = lm.compute_predictions(tokens, [], Conditions(lm).tensors(captions)[0])
+    output = lm.compute_predictions(tokens, [], conditions or Conditions(lm).tensors(captions)[0])
     loss, each = MusicGenSolver._compute_cross_entropy(
         None,  # type: ignore[arg-type]  # it uses nothing of the solver
         output.logits,

@@ -12,12 +12,12 @@ import torch
 
 from assistant.musicgen import backend
 from assistant.musicgen.blueprint import LM_FILE, SAMPLE_RATE
-from assistant.musicgen.codec import keep_variance
+from assistant.musicgen.kmeans import kmeans
 from assistant.musicgen.loading import codec_hash, load_codec, load_lm
 from assistant.musicgen.mini import codec as codec_module
 from assistant.musicgen.mini import data, lm, packaging, shape, tokens
 from assistant.musicgen.mini.captions import caption
-from assistant.musicgen.mini.codec import CodecPlan, CodecTraining, build_codec
+from assistant.musicgen.mini.codec import CodecPlan, CodecTraining, build_codec, keep_variance
 from assistant.musicgen.mini.lm import LmPlan, LmTraining
 from assistant.musicgen.models import read_card
 from tests.musicgen.tiny_models import chord
@@ -84,7 +84,7 @@ def test_captions_say_what_is_true_in_many_ways(work: Path) -> None:
 def test_the_codec_hears_its_input_before_it_has_learnt(small: Any) -> None:
     torch.manual_seed(0)
     codec = build_codec(CPU)
-    keep_variance(codec, codec_module.GAIN, codec_module.USUAL_LEVEL, branch=0.5)
+    keep_variance(codec)
     wave = torch.from_numpy(np.stack([chord(0, 1.0, 32_000), chord(7, 1.0, 32_000)]))[:, None]
     with torch.no_grad():
         latent = codec.encoder(wave)
@@ -92,6 +92,17 @@ def test_the_codec_hears_its_input_before_it_has_learnt(small: Any) -> None:
     assert 0.1 < float(latent.std(dim=2).mean()) < 10.0
     # The two outputs differ as much as they are loud: no common hum.
     assert float((decoded[0] - decoded[1]).std()) > 0.5 * float(decoded.std())
+
+
+def test_kmeans_finds_the_groups() -> None:
+    torch.manual_seed(0)
+    middles = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+    points = torch.cat([middle + 0.1 * torch.randn(50, 2) for middle in middles])
+    centres, sizes = kmeans(points, 3)
+    assert sizes.tolist() == [50, 50, 50]
+    assert float(torch.cdist(middles, centres).min(dim=1).values.max()) < 0.1
+    few, _sizes = kmeans(points[:2], 5)
+    assert few.shape == (5, 2)
 
 
 def test_every_step_goes_on_and_the_model_can_be_loaded(work: Path, tmp_path: Path) -> None:

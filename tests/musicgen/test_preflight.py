@@ -53,7 +53,8 @@ def test_a_look_ahead_says_what_a_run_takes(music_and_model: Library) -> None:
     assert found["seconds"] > 100 * found["seconds_per_step"] > 0
     assert 0 < found["memory_bytes"] < found["memory_total"]
     assert 0 < found["disk_bytes"] < found["disk_free"]
-    assert found["reasons"]
+    assert found["precision"] == "float32"
+    assert any("float32, as asked" in reason for reason in found["reasons"])
     assert not (music_and_model.paths.models / "ahead").exists()
 
 

@@ -71,6 +71,27 @@ def test_a_clip_is_made_again_sample_for_sample(made: Any, tmp_path: Path, kind:
     assert recipes[0]["version"]
 
 
+def test_the_english_of_later_parts_is_in_the_recipe(made: Any) -> None:
+    then = ("--then", "快樂的迪斯可", "--then", "rock")
+    _status, document, words = made(*settings(prompt="慢板藍調", duration="3"), *then)
+    assert "a disco piece, happy" in words
+    (clip,) = document["clips"]
+    recipe = read_recipe(Path(clip["path"]))
+    assert recipe["then"] == ["快樂的迪斯可", "rock"]
+    assert recipe["then_english"] == clip["then_english"] == ["a disco piece, happy", "rock"]
+    status, again, words = made("--from", clip["path"])
+    assert (status, again["same"]) == (0, True)
+    for english in ("a slow blues", "a disco piece, happy"):
+        assert english in words
+    (mine,) = made("--from", clip["path"], "--then-english", "my disco")[1]["clips"]
+    assert mine["then_english"] == ["my disco", "rock"]
+    assert not np.array_equal(sound(clip["path"]), sound(mine["path"]))
+    (other,) = made("--from", clip["path"], "--then", "jazz")[1]["clips"]
+    assert other["then_english"] == ["jazz"]
+    status, _none, words = made(*settings(), "--then-english", "too much")
+    assert status == 2
+
+
 def test_the_recipe_can_be_changed(made: Any, music_and_model: Library) -> None:
     (first,) = made(*settings(prompt="慢板藍調"))[1]["clips"]
     document = made("--from", first["path"], "--seed", "6")[1]
@@ -119,6 +140,16 @@ def test_a_model_that_is_missing_or_another_is_said(made: Any, music_and_model: 
     assert status == 1
     assert "is not here" in words
     assert made("--from", clip["path"], "--model", NAME)[0] == 0
+
+
+def test_what_the_engine_refuses_is_a_wrong_call(made: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _none, words = made(*settings(), "--stride", "5")
+    assert status == 2
+    assert "leaves nothing to go on from" in words
+    with pytest.raises(SystemExit) as caught:
+        made(*settings(), "--loudness", "loud")
+    assert caught.value.code == 2
+    assert "'loud' is neither a number nor `off`" in capsys.readouterr().err
 
 
 def test_the_english_can_be_seen_before(made: Any) -> None:

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from assistant.errors import MusicHelperError
-from assistant.musicgen import melody
 from assistant.musicgen.preview import Preview
 from assistant.musicgen.seams import loop, loop_tail, splice
 
@@ -68,30 +66,3 @@ def test_a_preview_can_be_read_while_it_grows(tmp_path: Path) -> None:
     preview.remove()
     assert not preview.path.exists()
     preview.remove()
-
-
-class _Installed:
-    name = "halver"
-
-    def __init__(self, gain: float) -> None:
-        self._gain = gain
-
-    def load(self) -> Any:
-        gain = self._gain
-
-        class Halver:
-            def melody(self, sound: Any, rate: int) -> Any:
-                return sound * gain if gain else sound[0]
-
-        return Halver
-
-
-def test_a_separator_takes_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    sound = beats(1.0, 0.25)
-    assert melody.without_drums(sound, RATE) is sound
-    monkeypatch.setattr(melody, "entry_points", lambda group: [_Installed(0.5)] * (group == melody.GROUP))
-    assert melody.has_separator()
-    assert np.array_equal(melody.without_drums(sound, RATE), sound * 0.5)
-    monkeypatch.setattr(melody, "entry_points", lambda group: [_Installed(0.0)])
-    with pytest.raises(MusicHelperError, match="halver"):
-        melody.without_drums(sound, RATE)

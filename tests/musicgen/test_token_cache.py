@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.musicgen import tokens
+from assistant.musicgen import arrays
 from assistant.musicgen.tokens import TokenCache
 
 
@@ -24,7 +24,7 @@ def test_tokens_come_back_also_in_another_process(tmp_path: Path) -> None:
 
 
 def test_a_shard_is_followed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens, "TRACKS_IN_SHARD", 2)
+    monkeypatch.setattr(arrays, "ARRAYS_IN_SHARD", 2)
     cache = TokenCache(tmp_path, "codec", 4)
     for index in range(5):
         cache.add(f"content{index}", numbers(index, 8))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -11,9 +12,11 @@ from assistant.errors import MusicHelperError
 from assistant.library.library import Library
 from assistant.musicgen import loading
 from assistant.musicgen.engine.engine import Clip, Request
+from assistant.musicgen.generation import make_clips
 from assistant.musicgen.learner import Learner, Losses
 from assistant.musicgen.models import is_adapter, list_models, load_model, model_folder, read_card
 from assistant.musicgen.plan import Shape, choose_plan
+from assistant.musicgen.recipe import read_recipe, same_sound, spec_again
 from assistant.musicgen.spec import FinetuneSpec
 from tests.musicgen.finetunes import go, of, spec, weights
 from tests.musicgen.tiny_models import NAME
@@ -136,12 +139,41 @@ def test_samples_of_the_same_prompts_lie_beside_those_of_the_base(music_and_mode
     assert [e["loss"] for e in of(plain, "step")] == [e["loss"] for e in of(with_samples, "step")]
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_samples_are_the_clips_that_generate_makes(music_and_model: Library, method: str) -> None:
+    library = music_and_model
+    wanted = spec(
+        f"sounding-{method}",
+        steps=2,
+        method=method,
+        sample_every=2,
+        sample_seconds=0.7,
+        sample_prompts=("jazz", "慢板藍調"),
+        validate_every=0,
+    )
+    events = go(library, wanted, f"run-sounding-{method}")
+    samples = of(events, "sample")
+    assert [(event["step"], event["seed"]) for event in samples] == [(0, 0), (0, 1), (2, 0), (2, 1)]
+    for event in samples:
+        recipe = read_recipe(Path(event["path"]))
+        if event["step"]:
+            with pytest.raises(MusicHelperError, match="after 2 steps"):
+                spec_again(recipe, library.paths, {})
+        changes = {"model": events[-1]["model"]} if event["step"] else {}
+        again = spec_again(recipe, library.paths, changes)
+        engine = load_model(again.model, library.root, "cpu", "auto")
+        nothing: dict[str, Any] = {"continue_from": None, "melody": None, "emit": lambda _event: None}
+        (clip,) = make_clips(engine, again, library, **nothing)
+        assert same_sound(Path(event["path"]), Path(clip["path"]))
+        assert clip["english"] == ("a slow blues" if event["seed"] else "jazz")
+
+
 @pytest.mark.parametrize(
     ("shape", "memory", "method", "rank"),
     [(SMALL, 8, "lora", 16), (MEDIUM, 12, "lora", 32), (LARGE, 24, "lora", 32), (LARGE, 80, "lora", 32)],
 )
 def test_what_a_card_holds_is_chosen_and_explained(shape: Shape, memory: int, method: str, rank: int) -> None:
-    plan = choose_plan(FinetuneSpec(name="x"), shape, fresh=False, half=True, memory=memory * GIB)
+    plan = choose_plan(FinetuneSpec(name="x"), shape, half=True, memory=memory * GIB)
     assert (plan.method, plan.rank) == (method, rank)
     assert plan.batch_size * plan.accumulation == 8
     assert plan.memory_bytes <= memory * GIB
@@ -150,13 +182,13 @@ def test_what_a_card_holds_is_chosen_and_explained(shape: Shape, memory: int, me
 
 def test_small_fits_in_six_gibibytes_and_medium_in_twelve() -> None:
     for shape, memory in ((SMALL, 6), (MEDIUM, 12)):
-        plan = choose_plan(FinetuneSpec(name="x"), shape, fresh=False, half=True, memory=memory * GIB)
+        plan = choose_plan(FinetuneSpec(name="x"), shape, half=True, memory=memory * GIB)
         assert plan.memory_bytes < memory * GIB
     full = FinetuneSpec(name="x", method="full")
-    tight = choose_plan(full, LARGE, fresh=False, half=True, memory=24 * GIB)
+    tight = choose_plan(full, LARGE, half=True, memory=24 * GIB)
     assert "may not fit" in tight.reasons[-1]
-    fresh = choose_plan(FinetuneSpec(name="x"), SMALL, fresh=True, half=False, memory=None)
-    assert (fresh.method, fresh.batch_size, fresh.accumulation) == ("full", 4, 2)
+    anywhere = choose_plan(full, SMALL, half=False, memory=None)
+    assert (anywhere.method, anywhere.batch_size, anywhere.accumulation) == ("full", 4, 2)
 
 
 def test_a_card_says_what_a_model_was_made_of(music_and_model: Library) -> None:

@@ -17,7 +17,7 @@ from assistant.musicgen.dataset import Batch, Crops, Example, choose_examples, s
 from assistant.musicgen.forward import hidden_states
 from assistant.musicgen.learner import Learner
 from assistant.musicgen.loss import delayed, head_losses, scales_of
-from assistant.musicgen.optimizer import learning_rate
+from assistant.musicgen.optimizer import clip_by_norm, learning_rate
 from assistant.musicgen.plan import Plan
 from assistant.musicgen.spec import FinetuneSpec
 from assistant.musicgen.texts import TextMix, Texts, draw
@@ -62,6 +62,19 @@ def test_accumulated_passes_all_count() -> None:
         one.update(crops(), 1e-2, 1)
     for name, value in at_once.trained.items():
         assert torch.allclose(value, in_parts.trained[name], atol=1e-5), name
+
+
+@pytest.mark.parametrize("limit", [0.05, 50.0])
+def test_gradients_are_clipped_as_by_torch(limit: float) -> None:
+    ours_, theirs = ([torch.zeros(3, 4), torch.zeros(5), torch.zeros(2)] for _side in range(2))
+    for one, other in zip(ours_[:2], theirs[:2], strict=True):
+        one.grad = torch.randn_like(one)
+        other.grad = one.grad.clone()
+    assert clip_by_norm(ours_, limit) == pytest.approx(float(torch.nn.utils.clip_grad_norm_(theirs, limit)))
+    for one, other in zip(ours_[:2], theirs[:2], strict=True):
+        assert one.grad is not None
+        assert other.grad is not None
+        assert torch.allclose(one.grad, other.grad)
 
 
 def test_passes_weigh_as_many_targets_as_they_have() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,13 @@ def tiny_configs() -> tuple[dict[str, Any], dict[str, Any]]:
     return codec, lm
 
 
-def write_tiny_model(library: Library, name: str = NAME, *, trained: bool = True) -> Path:
-    """A model folder with random weights."""
+def write_tiny_model(
+    library: Library,
+    name: str = NAME,
+    *,
+    change: Callable[[dict[str, Any]], None] = lambda _config: None,
+) -> Path:
+    """A model folder with random weights; `change` makes its language model another one."""
     from assistant.musicgen import backend
 
     backend.prepare()
@@ -66,17 +72,20 @@ def write_tiny_model(library: Library, name: str = NAME, *, trained: bool = True
     from omegaconf import OmegaConf
 
     from assistant.musicgen.export import write_model
+    from assistant.musicgen.melody import no_demucs_needed
 
     codec_config, lm_config = tiny_configs()
+    change(lm_config)
     torch.manual_seed(0)
     codec = builders.get_compression_model(OmegaConf.create({**codec_config, "device": "cpu"}))
-    lm = builders.get_lm_model(OmegaConf.create(lm_config))
+    with no_demucs_needed():
+        lm = builders.get_lm_model(OmegaConf.create(lm_config))
     folder = library.paths.models / name
     write_model(
         folder,
         lm_state=lm.state_dict(),
         lm_config=blueprint.as_yaml(lm_config),
         codec=blueprint.package(codec.state_dict(), blueprint.as_yaml(codec_config)),
-        card={"kind": "folder", "licence": "own", "trained": trained},
+        card={"kind": "folder", "licence": "MIT"},
     )
     return folder

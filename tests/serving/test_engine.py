@@ -121,6 +121,15 @@ def test_each_chinese_prompt_is_told_in_english(library: Library) -> None:
     assert len(asking.done()) == 1  # the worker of these tests looks at the count alone
     told = [event["english"] for event in asking.events if event["event"] == "english"]
     assert told == ["a slow blues", "a disco piece, happy"]
+    given = Asking(
+        library,
+        request(
+            prompt="慢板藍調", english="my blues", then=("快樂的迪斯可", "rock"), then_english=("my disco",)
+        ),
+    )
+    given.done()
+    told = [event["english"] for event in given.events if event["event"] == "english"]
+    assert told == ["my blues", "my disco"]
 
 
 def test_of_two_starters_one_wins(library: Library) -> None:

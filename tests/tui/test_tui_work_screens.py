@@ -21,6 +21,7 @@ from assistant.runs.control import request
 from assistant.runs.record import list_runs
 from assistant.serving import client
 from tests.tui.tui_library import Opened, add_clip, add_run, add_track, screen_text, settle, text_of, until
+from tui import generating
 from tui.messages import Generated
 from tui.screens.dialog import ConfirmDialog, TextDialog
 from tui.screens.generate import GenerateScreen
@@ -348,7 +349,7 @@ async def test_a_prompt_becomes_clips_that_can_be_made_again(opened: Opened) -> 
     async with opened(mode="generate") as pilot:
         screen = generate_page(pilot)
         assert "No clips yet. g makes one." in screen_text(pilot)
-        assert "Yours" in text_of(pilot, "#generate-licence")
+        assert "MIT" in text_of(pilot, "#generate-licence")
         await pilot.press("e", *"slow jazz", "enter")
         await pilot.press("g")
         await until(pilot, lambda: "1 clip made." in screen_text(pilot))
@@ -373,9 +374,22 @@ async def test_the_english_for_a_chinese_prompt_fills_in(opened: Opened) -> None
         screen = generate_page(pilot)
         await pilot.press("e", *"慢板藍調", "enter")
         await until(pilot, lambda: screen.values["english"] == "a slow blues")
+        await until(pilot, lambda: "a slow blues" in screen_text(pilot))
+        # It is a setting like others, which the next translation replaces.
+        await pilot.press("home", "enter", *", sad", "enter")
+        await until(pilot, lambda: screen.values["english"] == "a slow blues, sad")
+        screen.query_one(Form).put("then", "慢板藍調；快樂的迪斯可")
+        await until(pilot, lambda: screen.values["then_english"] == "a slow blues; a disco piece, happy")
+        chosen = generating.spec_values(screen.values)
+        assert chosen["then"] == ("慢板藍調", "快樂的迪斯可")
+        assert chosen["then_english"] == ("a slow blues", "a disco piece, happy")
+        assert chosen["english"] == "a slow blues, sad"
+        screen.query_one(Form).put("then", "rock")
+        await until(pilot, lambda: screen.values["then_english"] == "")
         await pilot.press("e", *(["backspace"] * 4), *"slow jazz", "enter")
         await until(pilot, lambda: screen.values["prompt"] == "slow jazz")
         assert screen.values["english"] == ""
+        assert "In English" not in screen_text(pilot)
 
 
 @pytest.mark.usefixtures("generator")
@@ -432,9 +446,10 @@ async def test_generation_can_be_stopped_and_asks_before_leaving(opened: Opened)
 
 async def test_a_model_that_is_not_there_is_explained(opened: Opened) -> None:
     async with opened(mode="generate") as pilot:
+        generate_page(pilot).values["model"] = "moved-away"
         await pilot.press("g")
         await until(pilot, lambda: isinstance(pilot.app.screen, TextDialog))
-        assert "small built-in model" in screen_text(pilot)
+        assert "There is no model called moved-away" in screen_text(pilot)
         await pilot.press("escape")
         await until(pilot, lambda: not generate_page(pilot).bridge.engine.busy)
 

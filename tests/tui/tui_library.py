@@ -127,7 +127,7 @@ def add_clip(library: Library, name: str, **recipe: Any) -> Path:
     write_tone(path, seconds=1.0)
     full = {
         "prompt": "calm piano",
-        "model": "small-built-in",
+        "model": "mini",
         "duration": 1.0,
         "seed": 7,
         "temperature": 1.0,

@@ -130,12 +130,10 @@ class GenerateScreen(ClipPage):
 
         def take(text: str | None) -> None:
             if text is not None:
-                self.values |= {"prompt": text.strip(), "english": ""}
+                self.values["prompt"] = text.strip()
                 if text.strip():
                     self._typed.append(text.strip())
-                if is_chinese(text):
-                    self.bridge.translate(self, text.strip())
-                self._form.reload()
+                self._say_in_english("prompt")
                 self._paint_prompt()
 
         history = generating.prompt_history(self._clips, self._typed)
@@ -256,10 +254,18 @@ class GenerateScreen(ClipPage):
         if isinstance(self.app.screen, PromptScreen):
             self.app.screen.take_captions(event.captions)
 
+    def _say_in_english(self, name: str) -> None:
+        """After a prompt, or those of later parts, are other ones."""
+        self.values[generating.ENGLISH[name]] = ""
+        self._form.reload()
+        if is_chinese(str(self.values[name])):
+            self.bridge.translate(self, name, str(self.values[name]))
+
     @on(Translated)
     def _translated(self, event: Translated) -> None:
-        if event.prompt == self.values["prompt"] and not self.values.get("english"):
-            self.values["english"] = event.english
+        english = generating.ENGLISH[event.name]
+        if event.prompt == self.values[event.name] and not self.values.get(english):
+            self.values[english] = event.english
             self._form.reload()
 
     @on(ClipsRead)
@@ -286,6 +292,8 @@ class GenerateScreen(ClipPage):
     def _changed(self, event: Form.Changed) -> None:
         if event.name == "model":
             self._chosen_model = True
+        elif event.name in generating.ENGLISH:
+            self._say_in_english(event.name)
         self._paint_words()
 
     @on(GenerationMoved)
@@ -334,7 +342,7 @@ class GenerateScreen(ClipPage):
         return self.query_one("#generate-form", Form)
 
     def _fields(self) -> list[Field]:
-        return generating.fields(self._models)
+        return generating.fields(self._models, self.values)
 
     def _title(self) -> None:
         words = {

@@ -243,9 +243,8 @@ def _numbers(view: RunView) -> list[Content]:
 def phase_words(word: str) -> str:
     """What a run does before its first step."""
     known = {
-        "model": _("Before the first step the small model is made."),
-        "codec": _("Before the first step the codec is trained."),
         "tokens": _("Before the first step the tracks are encoded."),
+        "melodies": _("Before the first step the melodies of the tracks are listened for."),
         "features": _("Before the first step the tracks are measured."),
         "load": _("Before the first step the model is loaded."),
     }

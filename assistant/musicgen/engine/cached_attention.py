@@ -23,6 +23,8 @@ _LOG2_E = np.float32(1.442695040888963)
 # ln 2 in two parts, the first of which times a whole number is exact.
 _LN_2_HIGH, _LN_2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
 _LEAST = np.float32(-87.0)  # e to this is nearly the smallest normal number
+_FREE_SUMS = {"reassoc", "contract", "nsz"}
+"""Sums may be taken in the order that suits the vector unit; it is the same each time."""
 
 
 @intrinsic
@@ -79,7 +81,65 @@ def _exp(x: Any) -> Any:
     return (y * x * x + x + np.float32(1.0)) * _power_of_two(whole)
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@numba.njit
+def _to_powers(weights: Any, highest: Any, scale: Any) -> None:
+    """e to each, less the highest, times the scale; not among free sums, which would undo `_exp`'s care."""
+    for place in range(len(weights)):
+        weights[place] = _exp((weights[place] - highest) * scale)
+
+
+@numba.njit(fastmath=_FREE_SUMS)
+def _find_weights(query: Any, key: Any, scale: Any, weights: Any) -> None:
+    """The softmax of the products of a query `[size]` and keys `[places, size]`."""
+    places, size = len(weights), len(query)
+    fours = places // 4 * 4
+    for place in range(0, fours, 4):
+        first = second = third = fourth = np.float32(0)
+        for at in range(size):
+            first += query[at] * _widened(key[place, at])
+            second += query[at] * _widened(key[place + 1, at])
+            third += query[at] * _widened(key[place + 2, at])
+            fourth += query[at] * _widened(key[place + 3, at])
+        weights[place], weights[place + 1] = first, second
+        weights[place + 2], weights[place + 3] = third, fourth
+    for place in range(fours, places):
+        product = np.float32(0)
+        for at in range(size):
+            product += query[at] * _widened(key[place, at])
+        weights[place] = product
+    highest = np.float32(-np.inf)
+    for place in range(places):
+        highest = max(highest, weights[place])
+    _to_powers(weights, highest, scale)
+    total = np.float32(0)
+    for place in range(places):
+        total += weights[place]
+    for place in range(places):
+        weights[place] /= total
+
+
+@numba.njit(fastmath=_FREE_SUMS)
+def _mix(weights: Any, value: Any, found: Any) -> None:
+    """The sum `[size]` of values `[places, size]` by their weights."""
+    places, size = len(weights), len(found)
+    fours = places // 4 * 4
+    for at in range(size):
+        found[at] = 0
+    for place in range(0, fours, 4):
+        first, second, third, fourth = weights[place : place + 4]
+        for at in range(size):
+            found[at] += (
+                first * _widened(value[place, at])
+                + second * _widened(value[place + 1, at])
+                + third * _widened(value[place + 2, at])
+                + fourth * _widened(value[place + 3, at])
+            )
+    for place in range(fours, places):
+        for at in range(size):
+            found[at] += weights[place] * _widened(value[place, at])
+
+
+@numba.njit(nogil=True, cache=True)
 def _attended(packed: Any, keys: Any, values: Any, places: int, heard: Any) -> None:
     """Write what `attend` gives into `heard`."""
     rows, heads, _length, size = keys.shape
@@ -88,30 +148,14 @@ def _attended(packed: Any, keys: Any, values: Any, places: int, heard: Any) -> N
     weights = np.empty(places, np.float32)
     for row in range(rows):
         for head in range(heads):
-            first = head * size
-            query = packed[row, first : first + size]
-            key, value, found = keys[row, head], values[row, head], heard[row, first : first + size]
+            own = slice(head * size, (head + 1) * size)
+            key, value, found = keys[row, head], values[row, head], heard[row, own]
+            new_key, new_value = packed[row, dim:][own], packed[row, 2 * dim :][own]
             for at in range(size):
-                key[places - 1, at] = _narrowed(packed[row, dim + first + at], key[0, 0])
-                value[places - 1, at] = _narrowed(packed[row, 2 * dim + first + at], key[0, 0])
-                found[at] = 0
-            highest = np.float32(-np.inf)
-            for place in range(places):
-                product = np.float32(0)
-                for at in range(size):
-                    product += query[at] * _widened(key[place, at])
-                weights[place] = product * scale
-                highest = max(highest, weights[place])
-            total = np.float32(0)
-            for place in range(places):
-                weights[place] = _exp(weights[place] - highest)
-                total += weights[place]
-            for place in range(places):
-                weight = weights[place]
-                for at in range(size):
-                    found[at] += weight * _widened(value[place, at])
-            for at in range(size):
-                found[at] /= total
+                key[places - 1, at] = _narrowed(new_key[at], key[0, 0])
+                value[places - 1, at] = _narrowed(new_value[at], key[0, 0])
+            _find_weights(packed[row, own], key, scale, weights)
+            _mix(weights, value, found)
 
 
 def _attend(packed: Tensor, keys: Tensor, values: Tensor, places: int) -> Tensor:

@@ -26,15 +26,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("step", choices=(*STEPS, "all"))
     parser.add_argument("--work", type=Path, default=Path("mini-work"), help="folder for all that is made")
     parser.add_argument("--out", type=Path, help="folder for the model; otherwise the shipped one")
-    parser.add_argument("--pieces", type=int, default=1400)
+    parser.add_argument("--pieces", type=int, default=2400)
     parser.add_argument("--held-out", type=int, default=60, help="pieces that are only measured on")
     parser.add_argument("--soundfont", default="", help="an .sf2 file; otherwise TimGM6mb")
     parser.add_argument("--processes", type=int, default=2, help="that render")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--codec-minutes", type=float, default=40.0)
+    parser.add_argument("--codec-minutes", type=float, default=30.0)
     parser.add_argument("--codec-batch", type=int, default=4)
-    parser.add_argument("--lm-minutes", type=float, default=60.0)
+    parser.add_argument("--lm-minutes", type=float, default=55.0)
     parser.add_argument("--lm-batch", type=int, default=4)
     return parser
 

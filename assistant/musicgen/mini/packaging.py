@@ -40,7 +40,6 @@ def write_mini(work: Path, folder: Path = MINI_FOLDER) -> None:
         "name": "mini",
         "kind": "built-in",
         "licence": LICENCE,
-        "trained": True,
         "parameters": parameters_of(training.lm),
         "span": SPAN_SECONDS,
         "codec": {
@@ -102,7 +101,7 @@ music, and no one else's model, was used.
 
 Codec: {codec["steps"]} steps. Language model: {card["steps"]} steps; loss on held-out pieces in nats, by
 codebook: {losses}.
-`python -m assistant.musicgen.mini all` makes it again, and `--device cuda` makes a better one in minutes.
+`python -m assistant.musicgen.mini all` makes it again, in two hours on two cores; `--device cuda` takes a GPU.
 
 ## What it is for
 
