@@ -101,7 +101,8 @@ music, and no one else's model, was used.
 
 Codec: {codec["steps"]} steps. Language model: {card["steps"]} steps; loss on held-out pieces in nats, by
 codebook: {losses}.
-`python -m assistant.musicgen.mini all` makes it again, in two hours on two cores; `--device cuda` takes a GPU.
+`python -m assistant.musicgen.mini all` makes it again, in two hours on two cores;
+`--device cuda` takes a GPU.
 
 ## What it is for
 
