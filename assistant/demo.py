@@ -30,8 +30,8 @@ class DemoSize:
     unlabelled: int = 2
     """Composed pieces of each genre for the folder without a genre."""
     piece_seconds: float = 20.0
-    steps: int = 700
-    """Updates of the small model, each on one batch of short crops."""
+    steps: int = 200
+    """Updates of the built-in model, each on one batch of short crops."""
     crop_seconds: float = 5.0
     clip_seconds: float = 8.0
 
