@@ -21,7 +21,9 @@ GENRES = ("blues", "jazz", "rock")
 LINKS_A_FILE = 50_000
 FIRST_NUMBER = 1000
 STEPS = 1_000_000
-INTAKE_FILES, INTAKE_SECONDS = 40, 60.0
+SECONDS = 4.0
+"""Long enough to be heard by the classifier."""
+INTAKE_FILES, INTAKE_SECONDS = 12, 60.0
 WORKER = b"assistant.classify.worker"
 
 
@@ -52,7 +54,7 @@ def many_tracks(library: Library, number: int) -> None:
     for place in range(number):
         path = folder / f"track {place:06d}.wav"
         if place % LINKS_A_FILE == 0:
-            write_tone(path, 220.0 + place / 1000, seconds=2.0)
+            write_tone(path, 220.0 + place / 1000, seconds=SECONDS)
             original = path
         else:
             os.link(original, path)
@@ -66,7 +68,7 @@ def many_tracks(library: Library, number: int) -> None:
     with library.ledger.transaction():
         database.executemany(
             "INSERT INTO tracks (id, path, content, size, mtime_ns, state, wav, duration, added, "
-            "changed) VALUES (?, ?, ?, ?, ?, 'ready', ?, 2.0, ?, ?)",
+            f"changed) VALUES (?, ?, ?, ?, ?, 'ready', ?, {SECONDS}, ?, ?)",
             rows,
         )
         database.executemany(

@@ -29,12 +29,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.bench.results import save, table
 from tests.bench.screen_load import Load, prepare
-from tests.bench.screen_measure import IDLE_SECONDS, Result, measure, press, rest, say
+from tests.bench.screen_measure import Result, measure, press, rest, say
 from tests.bench.screen_peers import of_peer
 from tests.bench.terminal import Terminal
 
-PAGE_SECONDS = 3.0
-LABELS = 40
+PAGE_SECONDS, BUSY_SECONDS = 2.0, 8.0
+LABELS = 25
 PAGES = {
     "home": b"\x1bOQ", "intake": b"\x1bOR", "label": b"\x1bOS", "train": b"\x1b[15~",
     "generate": b"\x1b[17~", "runs": b"\x1b[18~", "settings": b"\x1b[19~",
@@ -130,7 +130,7 @@ class Ours:
             for page in ("intake", "train"):
                 terminal.send(PAGES[page])
                 terminal.settle(quiet=0.3, most=3.0)
-                result.pages[page] = terminal.listen(IDLE_SECONDS) / IDLE_SECONDS
+                result.pages[page] = terminal.listen(BUSY_SECONDS) / BUSY_SECONDS
             result.idle = max(result.pages.values())
             result.words = load.done().since(before)
         finally:

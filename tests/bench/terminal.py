@@ -21,6 +21,7 @@ UNKNOWN = re.compile(
     rb"\x1b(?:\[(?:[<>=][0-9;]*[a-z]|\?[0-9;]*(?:\$p|u))|\][^\x07\x1b]*(?:\x07|\x1b\\)|P[^\x1b]*\x1b\\)"
 )
 """Questions and extensions that pyte would show as text."""
+ANY = re.compile(rb"\x1b(?:\[[^a-zA-Z@`~]*[a-zA-Z@`~]|.)")
 CUT_OFF = re.compile(rb"\x1b(?:\[[^a-zA-Z@`~]*|[\]P][^\x07\x1b]*\x1b?)?$")
 """A sequence whose end has not come yet."""
 ANSWER_SECONDS = 5.0
@@ -78,7 +79,7 @@ class Terminal:
         """
         moment = time.monotonic()
         end = moment + seconds
-        while words not in self.text:
+        while words.encode() not in ANY.sub(b"", self._unseen) and words not in self.text:
             if time.monotonic() > end:
                 raise TimeoutError(f"{words} is not there:\n{self.text}")
             while self.read(0.005):
