@@ -47,8 +47,9 @@ def write_audio(
     """Write float32 samples [channels, samples] as WAV (PCM_16), FLAC, Ogg or MP3, by the suffix.
 
     `loudness` is the integrated loudness to reach (LUFS, ITU-R BS.1770); None leaves the level as it
-    is. The true peak stays under `ceiling` (dBTP) either way, also of what a player makes of Ogg and
-    MP3. `comment`, `title` and `program` are kept in the file's metadata.
+    is. The true peak stays under `ceiling` (dBTP) either way, and both are also those of what a player
+    makes of Ogg and MP3, whose encoders leave out what is highest. `comment`, `title` and `program` are kept
+    in the file's metadata.
     """
     suffix = path.suffix.lower()
     if suffix not in _FORMATS:
@@ -59,14 +60,22 @@ def write_audio(
     samples = np.nan_to_num(np.asarray(samples, np.float32), posinf=1.0, neginf=-1.0)
     tags = (title, comment, program)
     with whole_file(path) as temporary:
-        _encode(temporary, suffix, mastered(samples, rate, loudness, ceiling), rate, tags)
-        limit = ceiling
+        sound = mastered(samples, rate, loudness, ceiling)
+        _encode(temporary, suffix, sound, rate, tags)
+        wanted = None if loudness is None else _loudness_of(sound, rate)
+        level, limit = loudness, ceiling
         for _round in range(_ROUNDS if suffix in _LOSSY else 0):
-            over = _true_peak_of(temporary) - ceiling
-            if over <= 0:
+            with open_sound(temporary) as file:
+                heard = file.read(dtype="float32", always_2d=True).T
+            over = max(0.0, true_peak(heard) - ceiling)
+            reached = _loudness_of(heard, rate)
+            lost = 0.0 if wanted is None or reached is None else wanted - reached
+            if over == 0 and abs(lost) < _NEAR_ENOUGH:
                 break
             limit -= over
-            _encode(temporary, suffix, mastered(samples, rate, loudness, limit), rate, tags)
+            if loudness is not None and level is not None:
+                level = min(level + lost, loudness + _MOST_MAKE_UP)
+            _encode(temporary, suffix, mastered(samples, rate, level, limit), rate, tags)
     return path
 
 
@@ -102,11 +111,6 @@ def _encode(path: Path, suffix: str, samples: Array, rate: int, tags: tuple[str,
             file.write(samples[:, start : start + _BLOCK].T)
     if suffix == ".wav":
         append_info(path, *tags)
-
-
-def _true_peak_of(path: Path) -> float:
-    with open_sound(path) as file:
-        return true_peak(file.read(dtype="float32", always_2d=True).T)
 
 
 def _loudness_of(samples: Array, rate: int) -> float | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from assistant.commands.console import Context, duration_text, existing_file
 from assistant.commands.options import Commands, add_command, add_group
 from assistant.commands.shelf import add_shelf_commands, clip_document, marks
-from assistant.errors import CallError
+from assistant.errors import CallError, FileError
 from assistant.i18n import _, ngettext
 from assistant.musicgen.clip_meanings import generate_meanings
 from assistant.musicgen.models import EXPORT_FORMATS
@@ -86,8 +86,9 @@ def _generate(context: Context) -> int:
 
     called = context.arguments
     for name in ("melody", "continue_from"):
-        if getattr(called, name):
-            setattr(called, name, str(existing_file(getattr(called, name))))
+        file = getattr(called, name)
+        if file and Path(file).is_file():  # else it may be a track of the library
+            setattr(called, name, str(Path(file).absolute()))
     if called.out:
         called.out = str(Path(called.out).absolute())
     chosen = {
@@ -103,7 +104,7 @@ def _generate(context: Context) -> int:
     if called.show_english:
         return _show_english(context, [str(chosen.get("prompt", "")), *chosen.get("then", ())])
     if called.clip:
-        spec = _again(context, existing_file(called.clip), chosen)
+        spec = _again(context, _named_file(called.clip), chosen)
     else:
         spec = GenerateSpec.from_settings(context.settings, **chosen)
     generator = Generator(context.library)
@@ -125,6 +126,14 @@ def _generate(context: Context) -> int:
             )
         )
     return 0
+
+
+def _named_file(name: str) -> Path:
+    """A file that an option names: without it the call is wrong."""
+    try:
+        return existing_file(name)
+    except FileError as error:
+        raise CallError(f"{error.path}: {error.title}", error.hint) from error
 
 
 def _loudness(text: str) -> float | str:

@@ -61,7 +61,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
     if not isinstance(recipe, dict) or recipe.get("program") != PROGRAM:
         raise FileError(
             path,
-            _("{path} carries no recipe.").format(path=path),
+            _("This file carries no recipe."),
             _("Only clips that musichelper made have one; another program may have removed it."),
         )
     return recipe

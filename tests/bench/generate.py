@@ -164,7 +164,14 @@ def losses(lm: Any, codec: Any, frames: int = 250) -> dict[str, float]:
 
 
 def compare(
-    size: str, seconds: float, batches: list[int], rounds: int, device: str, *, compiled: bool
+    size: str,
+    seconds: float,
+    batches: list[int],
+    rounds: int,
+    device: str,
+    *,
+    compiled: bool,
+    codec_too: bool,
 ) -> str:
     """The tables for one size."""
     frames = round(seconds * FRAME_RATE)
@@ -180,16 +187,13 @@ def compare(
         for precision, weight_bytes in (("float32", 4.0), ("float16", 2.0), ("int8", 1.0)):
             run, cache_bytes = ours(lm, codec, precision, frames, batch)
             ways[f"ours, {precision}"] = run, weight_bytes, cache_bytes
-        taken: dict[str, float | str] = {
-            name: min(times)
-            for name, times in zip(
-                ways,
-                zip(
-                    *[[seconds_of(way[0]) for way in ways.values()] for _round in range(rounds)], strict=True
-                ),
-                strict=True,
-            )
-        }
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        for _round in range(rounds):
+            for name, way in ways.items():
+                times[name].append(seconds_of(way[0]))
+                milliseconds = times[name][-1] / steps * 1000
+                print(f"{batch} clips, {name}: {milliseconds:.2f} ms a step", file=sys.stderr, flush=True)
+        taken: dict[str, float | str] = {name: min(each) for name, each in times.items()}
         base = taken["audiocraft"]
         if compiled:
             taken["transformers, static cache, compiled"] = tried(
@@ -217,19 +221,17 @@ def compare(
     headers = ["clips", "", "ms a step", "times audiocraft", "times real time", "share of the memory's speed"]
     text = f"{size}, {seconds:g} s, {device}, memory {speed / 1e9:.1f} GB/s\n\n" + table(headers, rows)
     changes = losses(lm, codec) if size == "tiny" or device == "cuda" else {}
-    whole, pieces = codec_times(device, frames)
-    early, all_of_it = first_sound(lm, codec, "float32", frames)
-    text += "\n" + table(
-        ["", ""],
-        [
-            *([f"loss, {name}", f"{change:+.4%}"] for name, change in changes.items()),
+    more = [[f"loss, {name}", f"{change:+.4%}"] for name, change in changes.items()]
+    if codec_too:
+        whole, pieces = codec_times(device, frames)
+        early, all_of_it = first_sound(lm, codec, "float32", frames)
+        more += [
             ["the codec's own decode", f"{whole:.2f} s"],
             ["ours in pieces", f"{pieces:.2f} s"],
             ["first sound of one clip, float32, with codec", f"{early:.2f} s"],
             ["all of it", f"{all_of_it:.2f} s"],
-        ],
-    )
-    return text
+        ]
+    return text + "\n" + table(["", ""], more)
 
 
 def main() -> None:
@@ -242,6 +244,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default=None)
     parser.add_argument("--compiled", action="store_true", help="transformers with torch.compile too")
+    parser.add_argument("--no-codec", dest="codec", action="store_false", help="the language model alone")
     parser.add_argument("--write", action="store_true")
     called = parser.parse_args()
     warnings.filterwarnings("ignore")
@@ -257,6 +260,7 @@ def main() -> None:
             called.rounds,
             device,
             compiled=called.compiled,
+            codec_too=called.codec,
         )
         for size in called.sizes.split(",")
     )

@@ -133,6 +133,8 @@ def measured(size: str, called: argparse.Namespace) -> list[list[object]]:
         )
     for process in processes.values():
         _answer(process)
+    if called.wait:
+        input("All are ready; press Enter when the machine is quiet. ")
     best: dict[str, dict[str, float]] = {}
     for _round in range(called.rounds):
         for way, process in processes.items():
@@ -180,6 +182,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="on a CPU")
     parser.add_argument("--steps", type=int, default=20 if card else 2, help="of each round")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--wait", action="store_true", help="for Enter, between loading and measuring")
     parser.add_argument("--ways", default=",".join(WAYS), help="a few of " + ", ".join(WAYS))
     parser.add_argument("--serve", choices=WAYS, help=argparse.SUPPRESS)
     called = parser.parse_args()

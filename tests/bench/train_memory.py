@@ -16,7 +16,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +78,10 @@ def learn(root: Path) -> dict[str, float]:
     ).check()  # fmt: skip
     folder = LibraryPaths(root).runs / "run"
     folder.mkdir(parents=True)
-    began, anonymous, before = time.monotonic(), 0.0, 0.0
-    for event in finetune(spec, root, folder, lambda: None):
+    anonymous = 0.0
+    for _event in finetune(spec, root, folder, lambda: None):
         anonymous = max(anonymous, _anonymous())
-        if event["event"] == "start":
-            before = time.monotonic() - began
-    return {"peak": _peak(), "anonymous": anonymous, "before": before}
+    return {"peak": _peak(), "anonymous": anonymous}
 
 
 def hold(root: Path) -> dict[str, float]:
@@ -96,7 +93,6 @@ def hold(root: Path) -> dict[str, float]:
     from assistant.musicgen.tokens import TokenCache
 
     backend.prepare()
-    began = time.monotonic()
     (folder,) = LibraryPaths(root).tokens.iterdir()
     cache = TokenCache(folder.parent, folder.name, CODEBOOKS)
     examples: list[Any] = []
@@ -104,7 +100,7 @@ def hold(root: Path) -> dict[str, float]:
         for line in index.read_text().splitlines():
             examples.append(torch.from_numpy(cache.read(json.loads(line)["content"]).astype(np.int64)))
     torch.utils.data.TensorDataset(torch.stack(examples))
-    return {"peak": _peak(), "anonymous": _anonymous(), "before": time.monotonic() - began}
+    return {"peak": _peak(), "anonymous": _anonymous()}
 
 
 def _peak() -> float:
@@ -135,7 +131,6 @@ def measured(tracks: int) -> list[list[object]]:
                     words,
                     f"{found['peak']:.0f}",
                     f"{found['anonymous']:.0f}",
-                    f"{found['before']:.1f}",
                 ]
             )
     return rows
@@ -170,7 +165,6 @@ def main() -> None:
         "by",
         "peak MiB",
         "of it not pages of files",
-        "seconds before the first step",
     ]
     words = table(headers, [row for count in counts for row in measured(count)])
     print(words)

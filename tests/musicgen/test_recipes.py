@@ -106,6 +106,13 @@ def test_the_recipe_can_be_changed(made: Any, music_and_model: Library) -> None:
     assert row.recipe == {k: v for k, v in read_recipe(Path(mine["path"])).items() if k != "program"}
 
 
+def test_a_track_is_named_as_the_library_names_it(made: Any, music_and_model: Library) -> None:
+    track = music_and_model.ledger.tracks()[0]
+    (clip,) = made(*settings(), "--continue", str(track.path))[1]["clips"]
+    assert clip["duration"] == pytest.approx(4.0, abs=0.01)
+    assert made("--from", clip["path"])[1]["same"]
+
+
 def test_what_was_heard_must_be_there_unchanged(made: Any, music_and_model: Library, tmp_path: Path) -> None:
     source = tmp_path / "source.wav"
     shutil.copy(music_and_model.root / music_and_model.ledger.tracks()[0].path, source)
@@ -146,6 +153,10 @@ def test_what_the_engine_refuses_is_a_wrong_call(made: Any, capsys: pytest.Captu
     status, _none, words = made(*settings(), "--stride", "5")
     assert status == 2
     assert "leaves nothing to go on from" in words
+    for option in ("--from", "--melody", "--continue"):
+        status, _none, words = made(*settings(), option, "nothing.wav")
+        assert status == 2
+        assert "nothing.wav" in words
     with pytest.raises(SystemExit) as caught:
         made(*settings(), "--loudness", "loud")
     assert caught.value.code == 2
