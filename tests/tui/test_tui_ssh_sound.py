@@ -73,6 +73,7 @@ def test_space_in_the_terminal_plays_in_the_browser_behind_the_forwarded_port(
     press(terminal, b" ", f"ssh -L {port}:127.0.0.1:{port}")
     (link,) = set(re.findall(rf"http://127\.0\.0\.1:{port}/[\w-]+/", terminal.text))
     terminal.send(b"\r")
+    terminal.settle(quiet=1.0, most=10.0)  # a terminal that nobody reads would stall the connection
     arguments = [
         "--no-sandbox", "--disable-gpu", "--mute-audio", "--autoplay-policy=no-user-gesture-required",
         "--host-resolver-rules=MAP localhost 127.0.0.2",
