@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 QUIET_SECONDS, LONG_QUIET_SECONDS = 0.7, 10.0
 """So long after a key the next one is not expected at once; or not for a while."""
+AWAY_SECONDS = 300.0
+"""So long after a key nobody is there: time for the one search that looks into long lists too."""
 FEW, MANY = 2_000, 200_000
 """New objects: not worth a search, and so many that somebody reads a long list."""
 SEARCHES_UNTIL_ALL = 60
@@ -22,6 +24,7 @@ class GarbageCollector:
         self._lock = threading.Lock()
         self._reading = 0
         self._searches = 0
+        self._searched_all = False
 
     def begin(self) -> None:
         """From now on search in quiet moments only; what there is already stays for good."""
@@ -31,8 +34,16 @@ class GarbageCollector:
 
     def poll(self, seconds_without_key: float) -> None:
         """Search where this is a quiet moment and there is something new; to be called now and then."""
+        if not self._begun or self._reading:
+            return
+        away = seconds_without_key > AWAY_SECONDS
+        if away and not self._searched_all:
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
+        self._searched_all = away
         new = gc.get_count()[0]
-        if not self._begun or self._reading or new < FEW:
+        if new < FEW:
             return
         if new > MANY:
             gc.freeze()

@@ -51,3 +51,19 @@ def test_it_never_looks_into_a_long_list(garbage: GarbageCollector) -> None:
     found = knots()
     garbage.poll(5.0)
     assert not alive(found)
+
+
+def test_what_a_long_list_left_behind_is_found_when_nobody_is_there(garbage: GarbageCollector) -> None:
+    with garbage.long_list():
+        found = knots()
+    garbage.poll(60.0)
+    assert alive(found)
+    garbage.poll(301.0)
+    assert not alive(found)
+    with garbage.long_list():
+        found = knots()
+    garbage.poll(302.0)  # once is enough
+    assert alive(found)
+    garbage.poll(1.0)
+    garbage.poll(303.0)
+    assert not alive(found)
