@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import signal
@@ -70,7 +71,11 @@ def test_an_interrupt_leaves_the_last_good_model(own: Library) -> None:
     folder = own.paths.classifier
     before = {path.name for path in folder.iterdir()}
     command = [sys.executable, "-m", "assistant.cli", "--library", str(own.root), "classifier", "train"]
-    with subprocess.Popen([*command, "--model", "musicnn"], stderr=subprocess.PIPE) as training:
+    with subprocess.Popen(
+        [*command, "--model", "musicnn"],
+        stderr=subprocess.PIPE,
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's & ignores it
+    ) as training:
         limit = time.monotonic() + 120
         while not any(tasks.read_text() for tasks in Path(f"/proc/{training.pid}/task").glob("*/children")):
             assert time.monotonic() < limit  # until the process that trains is there
