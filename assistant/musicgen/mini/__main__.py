@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--soundfont", default="", help="an .sf2 file; otherwise TimGM6mb")
     parser.add_argument("--processes", type=int, default=2, help="that render")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="of the codec; the language model needs one")
     parser.add_argument("--codec-minutes", type=float, default=30.0)
     parser.add_argument("--codec-batch", type=int, default=4)
     parser.add_argument("--lm-minutes", type=float, default=55.0)
@@ -61,7 +61,7 @@ def _learn(step: str, given: argparse.Namespace) -> None:
     backend.keep_freed_memory()
     import torch
 
-    torch.set_num_threads(given.threads)
+    torch.set_num_threads(1 if step == "lm" else given.threads)  # its products are too small to share
     if step == "codec":
         from assistant.musicgen.mini.codec import CodecPlan, CodecTraining
 

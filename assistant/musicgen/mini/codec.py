@@ -19,6 +19,7 @@ from assistant.musicgen.blueprint import FRAME_RATE, SAMPLE_RATE
 from assistant.musicgen.kmeans import kmeans
 from assistant.musicgen.mini.data import shards
 from assistant.musicgen.mini.losses import Distance
+from assistant.musicgen.mini.pace import LONGEST_STEP, SAVE_SECONDS
 from assistant.musicgen.mini.shape import codec_config
 
 CODEC_STATE, FROZEN_CODEC = "codec.pt", "codec-frozen.pt"
@@ -40,9 +41,6 @@ GAIN = math.sqrt(2 / (1 + 0.2**2))
 """What keeps the variance through a leaky ReLU of slope 0.2 (He et al. 2015, arXiv:1502.01852)."""
 BRANCH = 0.5
 """What a residual block adds at first, beside its input."""
-SAVE_SECONDS = 60.0
-LONGEST_STEP = 5.0
-"""Seconds that count of a step: what took longer was held up by something else on the machine."""
 
 
 @dataclass(frozen=True)

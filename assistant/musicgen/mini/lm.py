@@ -22,6 +22,7 @@ from assistant.musicgen.forward import hidden_states
 from assistant.musicgen.loading import use_word_tokenizer
 from assistant.musicgen.loss import count_targets, delayed, delays_of, head_losses, scales_of
 from assistant.musicgen.mini.captions import caption
+from assistant.musicgen.mini.pace import LONGEST_STEP, SAVE_SECONDS
 from assistant.musicgen.mini.shape import SPAN_SECONDS, lm_config
 from assistant.musicgen.mini.tokens import Piece, read_tokens, tokens_folder
 from assistant.musicgen.optimizer import MovingAverage
@@ -32,9 +33,6 @@ CAPTION_DROPOUT = 0.12
 """Crops that are learnt without their caption, so that guidance has something to compare with."""
 WARMUP = 40
 EMA_DECAY = 0.98
-SAVE_SECONDS = 60.0
-LONGEST_STEP = 5.0
-"""Seconds that count of a step: what took longer was held up by something else on the machine."""
 
 
 @dataclass(frozen=True)
