@@ -10,16 +10,15 @@ from weakref import WeakSet
 
 import msgspec
 from textual import events, on
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
 from assistant.config import Settings
 from assistant.i18n import _, language, set_language
 from tui.actions import PALETTE_KEY, Keys, bindings_of
-from tui.bridge import Bridge
-from tui.frugal import Shown
 from tui.garbage import GarbageCollector
+from tui.lean import LeanApp
 from tui.messages import (
     Failed,
     IntakeChanged,
@@ -35,13 +34,12 @@ from tui.notices import ended_runs, notification
 from tui.palette import ActionCommands, Palette
 from tui.screens.page import Page
 from tui.text import visible
-from tui.theme import MUSICHELPER, MUSICHELPER_LIGHT, quiet_colours
+from tui.theme import MUSICHELPER, MUSICHELPER_LIGHT
 from tui.widgets.header import Header, home_short
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from assistant.runs.record import RunRecord
+    from tui.bridge import Bridge
     from tui.snapshot import Snapshot
 
 POLL_SECONDS = 1.0
@@ -96,7 +94,7 @@ def _settings() -> Screen[Any]:
     return SettingsScreen()
 
 
-class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
+class MusicHelperApp(TakesNews, LeanApp, inherit_bindings=False):
     """`root` is the folder that was named; it may be no library yet, or nothing (None)."""
 
     TITLE = "musichelper"
@@ -136,7 +134,6 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
         self.garbage = GarbageCollector()
         self._polls = 0
         self._last_key = 0.0
-        self._shown = Shown()
         self._wanted_run: str | None = None
         self.with_terminal: Callable[[], None] | None = None
         """Called once the terminal has been taken."""
@@ -145,10 +142,7 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
         self.register_theme(MUSICHELPER)
         self.register_theme(MUSICHELPER_LIGHT)
         name = settings.interface.theme
-        self.theme = name if name in self.available_themes else MUSICHELPER.name
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return quiet_colours(self.current_theme)
+        self.begin_with_theme(name if name in self.available_themes else MUSICHELPER.name)
 
     # Beginning and end
 
@@ -169,6 +163,8 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
             self.push_screen(WelcomeScreen())
 
     def _open_library(self) -> None:
+        from tui.bridge import Bridge
+
         assert self.root is not None
         self.bridge = Bridge(self, self.root, self.settings, self.config_file, garbage=self.garbage)
         if self._watch_library:
@@ -188,25 +184,10 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
         if self.bridge is not None:
             self.bridge.close()
 
-    # The terminal
-
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key):
             self._last_key = time.monotonic()
-        elif isinstance(event, events.Resize):
-            self._shown.forget()
         await super().on_event(event)
-
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        """Write only what has changed."""
-        if not self._batch_count and self.is_running and not self.is_headless:
-            renderable = self._shown.changed(renderable)
-        super()._display(screen, renderable)
-
-    def action_redraw(self) -> None:
-        """Write all anew: something else may have written over it."""
-        self._shown.forget()
-        self.screen.refresh(layout=True)
 
     # What goes on
 
@@ -378,6 +359,8 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
     def change_language(self, code: str) -> None:
         """Speak another language from now on, on all pages."""
         set_language(code)
+        if self.bridge is not None:
+            self.bridge.feed.begin_again()
         for page in list(self.pages):
             page.call_later(page.translate)
 

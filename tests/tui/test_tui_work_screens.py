@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from assistant.config import PlaybackSettings, Settings, load_settings
 from assistant.i18n import set_language
+from assistant.intake.watch import watch_state
 from assistant.library.host import inotify_limits
 from assistant.library.library import Library
 from assistant.runs import launch
@@ -153,6 +154,9 @@ async def test_the_watcher_of_the_app_takes_files_in(music: Library, monkeypatch
     app = MusicHelperApp(music.root, Settings(), watch=True)
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: app.bridge is not None and app.bridge.feed.state == "watching", seconds=30)
+        watcher = watch_state(music)["pid"]
+        assert watcher != os.getpid()  # many files would hold up the keys of the app
+        assert os.sched_getscheduler(watcher) == os.SCHED_BATCH
         write_tone(music.root / "unknow/dropped.wav", seconds=1.0)
         await until(
             pilot,
@@ -165,6 +169,10 @@ async def test_the_watcher_of_the_app_takes_files_in(music: Library, monkeypatch
         async with other.run_test(size=(80, 24)) as second:
             await until(second, lambda: other.bridge is not None and other.bridge.feed.state == "elsewhere")
             await until(second, lambda: "watched elsewhere" in screen_text(second))
+        app.change_language("zh_TW")
+        await until(pilot, lambda: watch_state(music)["running"] and "監看中" in screen_text(pilot))
+        app.change_language("en")
+    assert not watch_state(music)["running"]
 
 
 # Training

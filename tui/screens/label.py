@@ -266,11 +266,11 @@ class LabelScreen(LabelKeys):
         self._paint_details()
         for drawn in self.query(Drawn):
             drawn.redraw()
-        self.fetch()
 
         def painted() -> None:
             if painting == self._paintings:
                 self._painted = time.monotonic()
+                self.fetch()  # its threads would hold up the painting
 
         self.call_after_refresh(painted)
 
