@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 import shutil
 import stat
 import time
@@ -21,7 +20,7 @@ _ALMOST_FULL_BYTES = 1 << 20
 
 def temporary_beside(path: Path) -> Path:
     """A name in the same folder for a file not yet whole; hidden, short, and its maker's pid in it."""
-    return path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
+    return path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{os.urandom(6).hex()}{TEMPORARY_SUFFIX}")
 
 
 def is_temporary(name: str) -> bool:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.library.library import Library
-
 if TYPE_CHECKING:
     from assistant.library.ledger import Track
+    from assistant.library.library import Library
     from assistant.runs.gpu import Gpu
     from assistant.runs.record import RunRecord
 

@@ -6,12 +6,15 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assistant.config import Settings
 from assistant.errors import CallError, MusicHelperError
 from assistant.i18n import _
 from assistant.library.host import silent_file_system
-from assistant.library.ledger import Ledger
+
+if TYPE_CHECKING:
+    from assistant.library.ledger import Ledger
 
 LIBRARY_VARIABLE = "MUSICHELPER_LIBRARY"
 STATE_FOLDER = ".musichelper"
@@ -116,6 +119,8 @@ class Library:
                 _("The library {root} is not there.").format(root=self.root),
                 _("Check that its disk is mounted; nothing was forgotten."),
             ) from error
+        from assistant.library.ledger import Ledger
+
         ledger = Ledger(self.paths.ledger)
         self._place = self._look()
         return ledger
