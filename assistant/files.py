@@ -95,11 +95,12 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def whole_file(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
+def whole_file(path: Path, *, overwrite: bool = True, durable: bool = True) -> Iterator[Path]:
     """Give a temporary path to write to; on leaving, the file is flushed and takes its name.
 
     After an exception nothing is left. With `overwrite=False` an existing file is never replaced
-    (`FileExistsError`), also when it appears at the last moment.
+    (`FileExistsError`), also when it appears at the last moment. What is not `durable`, because it can be
+    made again, may be absent after a power failure, but never in part.
     """
     temporary = temporary_beside(path)
     try:
@@ -110,7 +111,8 @@ def whole_file(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
         else:
             os.link(temporary, path)  # unlike rename, fails when the name is taken
             temporary.unlink()
-        sync(path.parent)
+        if durable:
+            sync(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -85,6 +85,16 @@ class LibraryPaths:
         """Held by the one watcher."""
         return self.state / "watch.lock"
 
+    @property
+    def learning_lock(self) -> Path:
+        """Held by the process in which the classifier learns from decisions."""
+        return self.state / "learning.lock"
+
+    @property
+    def learning_log(self) -> Path:
+        """What the last such process in the background said."""
+        return self.state / "learning.log"
+
 
 class Library:
     """A music folder in use. Cheap to make; the ledger is opened when it is first needed.
