@@ -152,7 +152,9 @@ class LabelScreen(LabelKeys):
         self.details.pop(event.track, None)
         self._asked.discard(event.track)
         word = status(event.action).word
-        self.lines.word = f"{word}: {visible(event.genre)}" if event.genre else word
+        if event.genre:
+            word = _("{what}: {genre}").format(what=word, genre=visible(event.genre))
+        self.lines.word = word
         self._tell_problems(event.problems)
         if here and event.action != "skip":
             self.query_one("#label-queue", RowList).redraw(row)
