@@ -9,7 +9,7 @@ finds actions that are missing there. After a change of the table of actions or 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from textual.dom import DOMNode
 
 from tui.actions import ACTIONS, Action
 from tui.screens.label_keys import LabelKeys
+from tui.widgets.caption_edit import CaptionEdit
 
 PLACE = Path(__file__).with_name("pressed.txt")
 WRITE = "MUSICHELPER_WRITE_PRESSED" in os.environ
@@ -73,4 +74,16 @@ def record(patch: pytest.MonkeyPatch) -> set[str]:
     patch.setattr(App, "_check_bindings", checked)
     patch.setattr(App, "run_action", ran)
     patch.setattr(LabelKeys, "do", decided)
+    for name in ("save", "close"):  # of the line where letters are text
+        patch.setattr(CaptionEdit, f"action_{name}", _noting(done, f"caption.{name}"))
     return done
+
+
+def _noting(done: set[str], action: str) -> Callable[[CaptionEdit], None]:
+    does = getattr(CaptionEdit, f"action_{action.partition('.')[2]}")
+
+    def do(self: CaptionEdit) -> None:
+        done.add(action)
+        does(self)
+
+    return do

@@ -91,6 +91,8 @@ async def test_a_clip_is_seen_heard_in_a_loop_and_sought(opened: Opened, clips: 
             ("3.wav", 0.0, 0.0, True, ""),
             ("3.wav", 0.5, 0.0, True, ""),
         ]
+        await press(pilot, "comma")
+        assert player.calls[-1] == ("3.wav", 0.0, 0.0, True, "")
         await press(pilot, "p")
         picture = pilot.app.screen.query_one(MelPicture)
         await until(pilot, lambda: "▀" in str(picture.render()))
@@ -121,7 +123,7 @@ async def test_two_clips_are_heard_by_turns_at_one_place_equally_loud_and_blind(
         await press(pilot, "space", "r", "h")
         assert player.now is None
         assert "seed" not in text_of(pilot, "#compare-a")
-        await press(pilot, "a")
+        await press(pilot, "b", "a")
         assert player.calls[-1][4] == "A"
         for _vote in range(4):
             best = screen.comparison.order.index(0)
@@ -229,3 +231,11 @@ async def test_keys_for_a_clip_say_that_there_is_none(
         await press(pilot, *keys)
         assert said == ["There is no clip here."] * len(keys)
         assert isinstance(pilot.app.screen, GenerateScreen)
+
+
+async def test_each_digit_to_five_is_a_rating(opened: Opened, clips: Library) -> None:
+    async with opened(mode="generate", size=(120, 40)) as pilot:
+        await at_clips(pilot)
+        for rating in (1, 2, 3, 4, 5):
+            await press(pilot, str(rating))
+            await until(pilot, lambda rating=rating: clips.ledger.clips()[0].rating == rating)  # type: ignore[misc]

@@ -11,7 +11,8 @@ from assistant.config import Settings
 from assistant.intake.watch import watch_state
 from assistant.library.host import inotify_limits
 from assistant.library.library import Library
-from tests.tui.tui_library import Opened, add_track, screen_text, settle, text_of, until
+from tests.tui.recorder import recorder
+from tests.tui.tui_library import Opened, add_track, press, screen_text, settle, text_of, until
 from tui.screens.dialog import TextDialog
 from tui.widgets.rows import RowList
 
@@ -139,3 +140,22 @@ async def test_the_watcher_of_the_app_takes_files_in(music: Library, monkeypatch
         await until(pilot, lambda: watch_state(music)["running"] and "監看中" in screen_text(pilot))
         app.change_language("en")
     assert not watch_state(music)["running"]
+
+
+async def test_a_track_is_heard_and_the_list_goes_up_and_down(opened: Opened) -> None:
+    async with opened(mode="intake") as pilot:
+        player = recorder(pilot)
+        rows = pilot.app.screen.query_one("#intake-rows", RowList)
+        await press(pilot, "end")
+        last = rows.cursor
+        assert last == len(rows.rows) - 1
+        await press(pilot, "up", "up", "down")
+        assert rows.cursor == last - 1
+        await press(pilot, "pageup")
+        assert rows.cursor < last - 1
+        await press(pilot, "pagedown", "home")
+        assert rows.cursor == 0
+        place = next(place for place, row in enumerate(rows.rows) if row.track and row.track.state == "ready")
+        rows.mark(place)
+        await press(pilot, "space")
+        assert player.calls

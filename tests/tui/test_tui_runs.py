@@ -70,6 +70,8 @@ async def test_all_sides_of_a_run_have_a_digit(opened: Opened, music: Library) -
         assert "No GPU" in screen_text(pilot) or "cuda" in screen_text(pilot)
         await press(pilot, "5")
         await until(pilot, lambda: "the [red]last[/] line" in screen_text(pilot))
+        await press(pilot, "1")
+        await until(pilot, lambda: "smoothed" in screen_text(pilot))
 
 
 async def test_curves_are_looked_at_over_time_on_a_log_axis_and_near(opened: Opened, music: Library) -> None:

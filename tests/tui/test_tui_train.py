@@ -78,6 +78,12 @@ async def test_holding_goes_by_what_the_run_does_now(opened: Opened, runs: Libra
         await until(pilot, lambda: list_runs(runs)[0].state == "running")
 
 
+async def test_the_classifier_is_trained_from_here_too(opened: Opened, runs: Library) -> None:
+    async with opened(mode="train") as pilot:
+        await press(pilot, "c")
+        await until(pilot, lambda: any(run.kind == "classifier" for run in list_runs(runs)))
+
+
 async def test_the_classifier_is_a_run_too(opened: Opened, runs: Library) -> None:
     async with opened() as pilot:
         await pilot.press("c")
@@ -210,3 +216,26 @@ async def test_without_a_run_a_digit_says_so(opened: Opened, monkeypatch: pytest
         await press(pilot, "2")
         assert said == ["There is no run yet. s starts one."]
         assert isinstance(pilot.app.screen.focused, Form)
+
+
+async def test_curves_of_a_run_are_looked_at_otherwise(opened: Opened, music: Library) -> None:
+    add_run(music)
+    async with opened(mode="train", size=(120, 40)) as pilot:
+        await press(pilot, "v")
+        panel = pilot.app.screen.query_one(RunPanel)
+        await until(pilot, lambda: "held out" in screen_text(pilot))
+        await press(pilot, "t", "l", "plus", "comma", "comma")
+        assert (panel.lens.time, panel.lens.log, panel.lens.zoom) == (True, True, 1)
+        back = panel.lens.back
+        assert back
+        await press(pilot, "full_stop", "minus", "l", "t")
+        assert (panel.lens.time, panel.lens.log, panel.lens.zoom) == (False, False, 0)
+
+
+async def test_a_run_is_done_once_more_and_its_model_generates(opened: Opened, music: Library) -> None:
+    add_run(music)
+    async with opened(mode="train", size=(120, 40)) as pilot:
+        await press(pilot, "v", "e")
+        await until(pilot, lambda: isinstance(pilot.app.screen.focused, Form))
+        await press(pilot, "v", "g")
+        await until(pilot, lambda: pilot.app.current_mode == "generate")
