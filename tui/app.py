@@ -18,27 +18,26 @@ from assistant.config import Settings
 from assistant.i18n import _, language, set_language
 from tui.actions import PALETTE_KEY, Keys, bindings_of
 from tui.garbage import GarbageCollector
-from tui.lean import LeanApp
 from tui.messages import (
     Failed,
     IntakeChanged,
     LibraryMade,
-    PlayerReady,
     RunAsked,
     RunStarted,
     SettingsSaved,
     SnapshotRead,
     TakesNews,
 )
-from tui.notices import ended_runs, notification
+from tui.notices import ended_runs
+from tui.pages import PAGES
 from tui.palette import ActionCommands, Palette
 from tui.screens.page import Page
+from tui.speech import SpeakingApp
 from tui.text import visible
 from tui.theme import MUSICHELPER, MUSICHELPER_LIGHT
 from tui.widgets.header import Header, home_short
 
 if TYPE_CHECKING:
-    from assistant.runs.record import RunRecord
     from tui.bridge import Bridge
     from tui.snapshot import Snapshot
 
@@ -52,62 +51,12 @@ QUIET_GROUPS = {
 """Reads that come again by themselves: their failure is told in the header, not in a dialog."""
 
 
-def _home() -> Screen[Any]:
-    from tui.screens.home import HomeScreen
-
-    return HomeScreen()
-
-
-def _intake() -> Screen[Any]:
-    from tui.screens.intake import IntakeScreen
-
-    return IntakeScreen()
-
-
-def _label() -> Screen[Any]:
-    from tui.screens.label import LabelScreen
-
-    return LabelScreen()
-
-
-def _train() -> Screen[Any]:
-    from tui.screens.train import TrainScreen
-
-    return TrainScreen()
-
-
-def _generate() -> Screen[Any]:
-    from tui.screens.generate import GenerateScreen
-
-    return GenerateScreen()
-
-
-def _runs() -> Screen[Any]:
-    from tui.screens.runs import RunsScreen
-
-    return RunsScreen()
-
-
-def _settings() -> Screen[Any]:
-    from tui.screens.settings import SettingsScreen
-
-    return SettingsScreen()
-
-
-class MusicHelperApp(TakesNews, LeanApp, inherit_bindings=False):
+class MusicHelperApp(TakesNews, SpeakingApp, inherit_bindings=False):
     """`root` is the folder that was named; it may be no library yet, or nothing (None)."""
 
     TITLE = "musichelper"
     CSS_PATH = Path(__file__).with_name("app.tcss")
-    MODES = {  # noqa: RUF012 - as Textual declares it
-        "home": _home,
-        "intake": _intake,
-        "label": _label,
-        "train": _train,
-        "generate": _generate,
-        "runs": _runs,
-        "settings": _settings,
-    }
+    MODES = PAGES
     DEFAULT_MODE = "home"
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings_of("app"),
@@ -217,23 +166,11 @@ class MusicHelperApp(TakesNews, LeanApp, inherit_bindings=False):
         if event.snapshot == self.snapshot:
             return
         if self.snapshot is not None:
-            self._tell_ends(ended_runs(self.snapshot.runs, event.snapshot.runs))
+            self.tell_ends(ended_runs(self.snapshot.runs, event.snapshot.runs))
         self.snapshot = event.snapshot
         self._refresh_headers()
         if isinstance(self.screen, Page):
             self.screen.take_snapshot()
-
-    def _tell_ends(self, runs: list[RunRecord]) -> None:
-        notify = self.settings.notify
-        from assistant.runs.notify import end_sentence
-
-        for run in runs:
-            sentence = end_sentence(run)
-            self.say(visible(sentence), seconds=8)
-            if notify.bell:
-                self.bell()
-            if notify.desktop and self._driver is not None:
-                self._driver.write(notification(sentence))
 
     @on(IntakeChanged)
     def _intake_changed(self) -> None:
@@ -269,21 +206,7 @@ class MusicHelperApp(TakesNews, LeanApp, inherit_bindings=False):
         wanted, self._wanted_run = self._wanted_run, None
         return wanted
 
-    @on(PlayerReady)
-    def _player_ready(self, event: PlayerReady) -> None:
-        """Sound that needs the person's help is explained."""
-        from tui.screens.sound import SoundScreen
-
-        if isinstance(self.screen, SoundScreen):
-            self.screen.take(event)
-            return
-        if event.heard:
-            self.say(visible(event.sentence), seconds=6)
-            return
-        text = "\n\n".join(part for part in (event.command, event.link) if part)
-        self.show_text(_("How you hear it"), text, hint=event.sentence, copy=event.command or event.link)
-
-    # Errors and texts
+    # Errors
 
     @on(Failed)
     def _failed(self, event: Failed) -> None:
@@ -292,22 +215,6 @@ class MusicHelperApp(TakesNews, LeanApp, inherit_bindings=False):
             self._refresh_headers()
             return
         self.show_error(event.title, event.hint, event.detail)
-
-    def show_error(self, title: str, hint: str = "", detail: str = "") -> None:
-        """An error that must be read."""
-        from tui.screens.dialog import TextDialog
-
-        self.push_screen(TextDialog(title, detail, hint=hint, kind="error"))
-
-    def show_text(self, title: str, text: str, *, hint: str = "", copy: str | None = None) -> None:
-        """A text to read and copy."""
-        from tui.screens.dialog import TextDialog
-
-        self.push_screen(TextDialog(title, text, hint=hint, copy=copy or None))
-
-    def say(self, text: str, *, seconds: float = 3.0) -> None:
-        """A word in passing."""
-        self.notify(text, markup=False, timeout=seconds)
 
     # Actions
 
