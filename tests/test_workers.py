@@ -40,6 +40,15 @@ def test_events_come_before_the_answer_and_the_process_stays(worker: Worker) -> 
     assert "chatter" in worker.log_tail()
 
 
+def test_an_ended_process_is_started_again(worker: Worker) -> None:
+    worker.call("count", {"to": 0})
+    first = worker.pid
+    worker.end_process()
+    assert worker.pid is None
+    worker.call("count", {"to": 0})
+    assert worker.pid not in (None, first)
+
+
 def test_an_explained_error_keeps_its_words(worker: Worker) -> None:
     with pytest.raises(ReportedError) as caught:
         worker.call("refuse", {"path": "x"})

@@ -19,6 +19,9 @@ from assistant.workers import Emit, Worker
 VALIDATION_PARTS = 5
 """One in so many of the tracks outside a fold says when a network has learnt enough."""
 
+FOLDS_IN_A_PROCESS = 10
+"""Each network that was trained leaves some 30 MB behind, which only the end of the process gives back."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -150,6 +153,8 @@ class Lab:
             train = [place for place in rest if place not in set(validation)] or rest
             fitted = self.fit(model, items, genres, train=train, validation=validation, predict=tested)
             found.update(zip(tested, fitted.heard, strict=True))
+            if model in NETWORKS and (fold + 1) % FOLDS_IN_A_PROCESS == 0:
+                self._worker.end_process()
         return [found[place] for place in range(len(items))]
 
     def _request(self, model: str, items: Sequence[Item], genres: Sequence[str]) -> dict[str, Any]:
