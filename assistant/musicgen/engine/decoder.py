@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from assistant.musicgen.engine.alone import AloneRows
 from assistant.musicgen.engine.conditioning import Condition
 from assistant.musicgen.engine.rows import Rows
 from assistant.musicgen.engine.sampler import Sampling, choose, guide
-from assistant.musicgen.engine.weights import Weights, scripted
+from assistant.musicgen.engine.weights import Weights
 
 UNKNOWN = -1
 _BUCKET = 256
@@ -61,8 +62,9 @@ class Decoder:
         words = [one.words for one in conditions if one.words is not None]
         rows_of = [*range(self._clips), *range(guided)]
         parts = [rows_of[: self._clips], rows_of[self._clips :]] if two_step and guided else [rows_of]
-        self._groups = [
-            Rows(weights, len(part), length, words if number == 0 else [])
+        make_rows = AloneRows if weights.alone else Rows
+        self._groups: list[AloneRows | Rows] = [
+            make_rows(weights, len(part), length, words if number == 0 else [])
             for number, part in enumerate(parts)
         ]
         self._rows_of = [
@@ -70,7 +72,6 @@ class Decoder:
             for part, group in zip(parts, self._groups, strict=True)
         ]
         self._counts = [len(part) for part in parts]
-        self._choose = scripted(choose) if device.type == "cpu" else choose
         self._graphs = graphs and device.type == "cuda"
         prefixes = torch.cat(
             [torch.stack([one.prefix[0] for one in conditions])]
@@ -146,13 +147,7 @@ class Decoder:
         uniform = None
         if self._uniforms is not None:
             uniform = self._uniforms.index_select(0, self._cursor).squeeze(0)
-        chosen = self._choose(
-            self._mixed(whole),
-            uniform,
-            self._sampling.temperature,
-            self._sampling.top_k,
-            self._sampling.top_p,
-        )
+        chosen = choose(self._mixed(whole), uniform, self._sampling)
         self._cursor.add_(1)
         given = self.sequence.index_select(2, self._cursor).squeeze(2)
         chosen = torch.where(given == UNKNOWN, chosen, given)
