@@ -55,7 +55,7 @@ def language_model(
     return _spread(use_random_t5(lm))
 
 
-def melody_model(*, spread: bool = True) -> Any:
+def melody_model(*, spread: bool = True, **more: Any) -> Any:
     """The same, built as Meta's melody model is: chroma and words before the music."""
     from audiocraft.models import builders
     from omegaconf import OmegaConf
@@ -64,6 +64,7 @@ def melody_model(*, spread: bool = True) -> Any:
 
     _codec, config = tiny_configs()
     follow_melodies(config)
+    config["transformer_lm"].update(more)
     config["dataset"]["segment_duration"] = SPAN
     torch.manual_seed(4)
     with no_demucs_needed():

@@ -118,7 +118,8 @@ def _silence(crosses: Sequence[CrossSource], dim: int) -> NDArray[np.float32]:
 
 def _products(linears: Sequence[Linear], precision: str) -> Products:
     if not linears:
-        return Products(*(np.zeros((0, 0, 0, WIDTH), np.float32), *[np.zeros((0, 0), np.float32)] * 2))
+        kind = {"int8": np.int8, "float16": np.uint16}.get(precision, np.float32)
+        return Products(np.zeros((0, 0, 0, WIDTH), kind), *[np.zeros((0, 0), np.float32)] * 2)
     weights = [one.weight.float() for one in linears]
     scales = [torch.ones(len(weight)) for weight in weights]
     if precision == "int8":
