@@ -74,7 +74,7 @@ def hidden_states(
         own = {} if adapters is None else adapters.of_layer(number)
         inputs = (own, x, cross, words)
         if recompute and torch.is_grad_enabled():
-            x = checkpoint(one, *inputs, use_reentrant=False)
+            x = checkpoint(one, *inputs, use_reentrant=False, preserve_rng_state=False)  # nothing is drawn
         else:
             x = one(*inputs)
     if lm.out_norm is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,13 +50,14 @@ def load_lm(
     name: str,
     source: Path | None,
     device: torch.device,
-    number: torch.dtype,
+    number: torch.dtype | Callable[[int], torch.dtype],
     *,
     text_encoder_later: bool = False,
 ) -> Any:
     """The language model (audiocraft's LMModel) with its configuration in `.cfg`; adapters are folded in.
 
-    With `text_encoder_later` T5 is loaded at its first use.
+    `number` may depend on how many parameters there are. With `text_encoder_later` T5 is loaded at its first
+    use.
     """
     if source is not None and is_adapter(source):
         lm = load_lm(*base_of(source), device, number, text_encoder_later=text_encoder_later)
@@ -69,6 +70,8 @@ def load_lm(
     with explained(name):
         package = _lm_package(name, source)
         config = OmegaConf.create(package["xp.cfg"])
+        if callable(number):
+            number = number(sum(one.numel() for one in package["best_state"].values()))
         config.device = str(device)
         config.dtype = str(number).removeprefix("torch.")
         # Settings of Meta's own machines that no longer mean anything.

@@ -145,6 +145,7 @@ class _HeadLoss(torch.autograd.Function):
     def backward(ctx: Any, *outer: Tensor) -> tuple[Any, ...]:
         factor = outer[0]
         found = [ctx.gradient, *ctx.gradients]
+        del ctx.gradient, ctx.gradients  # or they would stay until the loss is forgotten
         if factor.is_cuda or float(factor) != 1.0:
             found = [None if one is None else one * factor for one in found]
         hidden = None if found[0] is None else found[0].to(ctx.dtype)

@@ -14,10 +14,15 @@ SMALL_MODEL = 50_000_000
 """Parameters below which training all of them costs no more than adapters do."""
 _HELD_BACK = 0.12
 """Of the memory, for the allocator's pieces."""
-_CONTEXT_BYTES = 700 * 2**20
-"""CUDA's own, and the pieces of the heads' logits."""
-_LAYER_BYTES = {True: 60, False: 92}
-"""For each position and channel of a layer until its backward pass, in half and in full precision."""
+_BESIDE_BYTES = 700 * 2**20
+"""T5-base, the pieces of the heads' logits, and the workspaces of the libraries."""
+_LAYER_BYTES = {("lora", True): 50, ("lora", False): 80, ("full", True): 45, ("full", False): 75}
+"""For each position and channel of a layer until its backward pass, in half and in full precision. These and
+the next two are counted by tests/bench/train_gpu_memory.py."""
+_OUTSIDE_BYTES = 80
+"""For each position and channel, of what is before and after the layers."""
+_RECOMPUTED_BYTES = {True: 80, False: 120}
+"""The same with the layer that is computed again, where only the inputs of layers are kept."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,15 @@ def choose_plan(spec: FinetuneSpec, shape: Shape, *, half: bool, memory: int | N
     def needed(batch: int, recompute: bool) -> int:
         share = replace(shape, parameters=-(-shape.parameters // world)) if sharded else shape
         return memory_needed(
-            share, method, rank, batch, recompute, half, average=spec.ema > 0, small=small_moments
+            share,
+            method,
+            rank,
+            batch,
+            recompute,
+            half,
+            average=spec.ema > 0,
+            small=small_moments,
+            accumulates=batch < own,
         )
 
     batch, recompute = min(spec.batch_size, own), False
@@ -96,7 +109,8 @@ def choose_plan(spec: FinetuneSpec, shape: Shape, *, half: bool, memory: int | N
     if memory is not None:
         sizes = [size for size in range(own, 0, -1) if own % size == 0]
         ways = [(size, False) for size in sizes if size >= min(2, own)] + [(size, True) for size in sizes]
-        batch, recompute = next((way for way in ways if needed(*way) <= usable), (1, True))
+        least = min(ways, key=lambda way: needed(*way))
+        batch, recompute = next((way for way in ways if needed(*way) <= usable), least)
         words = (
             _("{batch} crops at once, recomputing inside the layers, in {needed:.1f} of {gib:.0f} GiB.")
             if recompute
@@ -118,6 +132,11 @@ def choose_plan(spec: FinetuneSpec, shape: Shape, *, half: bool, memory: int | N
     )
 
 
+def trains_adapters(spec: FinetuneSpec, parameters: int) -> bool:
+    """Whether adapters are trained of a model with so many parameters, rather than all of them."""
+    return spec.method == "lora" or (spec.method == "auto" and parameters >= SMALL_MODEL)
+
+
 def memory_needed(
     shape: Shape,
     method: str,
@@ -128,29 +147,37 @@ def memory_needed(
     *,
     average: bool = False,
     small: bool = False,
+    accumulates: bool = True,
 ) -> int:
     """Bytes for weights, gradients, AdamW's two moments and the values kept for the backward pass.
 
-    All weights: 4 + 4 + 8 bytes each, or 2 for the moments with `small` ones. Adapters: 16 bytes for each
-    of their own, and the base in the
-    precision of the products.
+    Of all weights 4 bytes each, 4 for the gradient and 8 for the moments, or 2 with `small` ones; and 2 for
+    the copy that half precision computes with. Of adapters the same, and the base in the precision of the
+    products. A single pass frees what it has kept while the gradients come; one that `accumulates` finds
+    those of the pass before.
     """
     if method == "full":
-        weights = shape.parameters * (8 + (2 if small else 8) + (4 if average else 0))
+        copies = 2 if half and not recompute else 0
+        weights = shape.parameters * (4 + copies + (2 if small else 8) + (4 if average else 0))
+        gradients = shape.parameters * 4
     else:
         own = shape.layers * rank * 26 * shape.dim  # q, k, v, out twice; up and down of four times the width
-        weights = shape.parameters * (2 if half else 4) + own * 16
-    token = batch * shape.frames * shape.dim
-    layer = token * _LAYER_BYTES[half]
-    kept = token * 4 * shape.layers + layer if recompute else layer * shape.layers
-    return weights + kept + _CONTEXT_BYTES
+        weights = shape.parameters * (2 if half else 4) + own * 12
+        gradients = own * 4
+    token, last = batch * shape.frames * shape.dim, _RECOMPUTED_BYTES[half]
+    each = shape.layers * 4 + last
+    if not recompute:
+        each = shape.layers * _LAYER_BYTES[method, half] + _OUTSIDE_BYTES
+    most = token * each + gradients if accumulates else max(token * each, token * last + gradients)
+    return weights + _BESIDE_BYTES + most
 
 
 def _method(spec: FinetuneSpec, shape: Shape) -> tuple[str, str]:
-    if spec.method == "lora":
-        return "lora", _("Adapters are trained, as asked.")
-    if spec.method == "full":
-        return "full", _("All weights are trained, as asked.")
-    if shape.parameters < SMALL_MODEL:
-        return "full", _("All weights are trained: the model is small.")
-    return "lora", _("Adapters are trained: they need a fraction of the memory and forget less.")
+    adapters = trains_adapters(spec, shape.parameters)
+    if spec.method != "auto":
+        return spec.method, (
+            _("Adapters are trained, as asked.") if adapters else _("All weights are trained, as asked.")
+        )
+    if adapters:
+        return "lora", _("Adapters are trained: they need a fraction of the memory and forget less.")
+    return "full", _("All weights are trained: the model is small.")

@@ -31,7 +31,7 @@ from assistant.musicgen.learner import Learner
 from assistant.musicgen.melody import has_separator
 from assistant.musicgen.models import model_folder
 from assistant.musicgen.optimizer import suitable_learning_rate
-from assistant.musicgen.plan import Plan, choose_plan, shape_of
+from assistant.musicgen.plan import Plan, choose_plan, shape_of, trains_adapters
 from assistant.musicgen.spec import FinetuneSpec
 from assistant.musicgen.text_encoder import KeptTexts
 from assistant.musicgen.texts import TextMix
@@ -88,7 +88,13 @@ def prepare(
 
     source = model_folder(spec.model, library.paths)
     memory = _free_memory(device)  # of the card before anything of this is on it
-    lm = loading.load_lm(spec.model, source, device, torch.float32, text_encoder_later=True)
+
+    def kept_in(parameters: int) -> torch.dtype:
+        """On a GPU, weights beside which adapters learn are never there in more digits than are used."""
+        halved = device.type == "cuda" and trains_adapters(spec, parameters)
+        return number if halved else torch.float32
+
+    lm = loading.load_lm(spec.model, source, device, kept_in, text_encoder_later=True)
     lm.train()
     warnings, melodies = [], None
     if MELODY in lm.condition_provider.conditioners:
