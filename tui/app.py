@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 1.0
 IDLE_POLLS = 3
-"""Without anything going on, the library is read at each third poll."""
+"""Without anything going on, or while keys are pressed, the library is read at each third poll."""
+PRESSING_SECONDS = 0.4
+"""So long after a key the next one may be on its way."""
 
 QUIET_GROUPS = {
     "snapshot", "tracks", "rows", "follow", "queue", "clips", "picture", "loudness", "templates", "marks",
@@ -82,6 +84,7 @@ class MusicHelperApp(TakesNews, SpeakingApp, inherit_bindings=False):
         self._watch_library = watch
         self.garbage = GarbageCollector()
         self._polls = 0
+        self._wanted_snapshot = False
         self._last_key = 0.0
         self._wanted_run: str | None = None
         self.with_terminal: Callable[[], None] | None = None
@@ -147,14 +150,21 @@ class MusicHelperApp(TakesNews, SpeakingApp, inherit_bindings=False):
             return
         self._polls += 1
         snapshot = self.snapshot
-        lively = snapshot is None or snapshot.live_runs or snapshot.coming
-        if lively or self._polls % IDLE_POLLS == 0:
+        if snapshot is None or snapshot.live_runs or snapshot.coming or self._polls >= IDLE_POLLS:
+            self.read_soon()
+        pressing = time.monotonic() - self._last_key < PRESSING_SECONDS
+        if self._wanted_snapshot and (not pressing or self._polls >= IDLE_POLLS):
+            self._wanted_snapshot, self._polls = False, 0
             bridge.read_snapshot(self)
         problem = bridge.listening.new_problem()
         if problem:
             self.say(visible(problem), seconds=8)
         if isinstance(self.screen, Page) and self.screen.filled:
             self.screen.poll()
+
+    def read_soon(self) -> None:
+        """Read the library in the next pause between keys, which that would hold up."""
+        self._wanted_snapshot = True
 
     @on(SnapshotRead)
     def _snapshot_read(self, event: SnapshotRead) -> None:
@@ -175,8 +185,7 @@ class MusicHelperApp(TakesNews, SpeakingApp, inherit_bindings=False):
     @on(IntakeChanged)
     def _intake_changed(self) -> None:
         self._refresh_headers()
-        if self.bridge is not None:
-            self.bridge.read_snapshot(self)
+        self.read_soon()
 
     @on(RunStarted)
     def _run_started(self, event: RunStarted) -> None:

@@ -74,8 +74,7 @@ class IntakeFeed:
         if self.state == "paused":
             return  # the watcher's own words are newer
         if watch.get("running"):
-            mine = watch.get("pid") == self._worker.pid and not self.problem[0]
-            self.state = "watching" if mine else "elsewhere"
+            self.state = "watching" if watch.get("pid") == self._worker.pid else "elsewhere"
         elif self.state in ("watching", "elsewhere"):
             self.state = "starting"
 
@@ -95,6 +94,8 @@ class IntakeFeed:
                 with Library(self._root, self._settings) as library:
                     self.state = "elsewhere" if watch_state(library).get("running") else "unwatched"
                 self.problem = (error.title, error.hint)
+            except Exception as error:  # the app shows it and tries again
+                self.state, self.problem = "unwatched", (f"{type(error).__name__}: {error}", "")
             self._tell(now=True)
             self._wake.wait(RETRY_SECONDS)
             self._wake.clear()

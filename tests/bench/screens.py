@@ -149,7 +149,7 @@ def label_by_script(terminal: Terminal) -> float:
     for number in range(1, LABELS + 1):
         terminal.send(b"\r")
         terminal.wait_for(f"{number} labelled", 10.0)
-        terminal.settle(quiet=0.16, most=1.0)  # the guard against keys that were typed ahead
+        terminal.settle(quiet=0.2, most=1.0)  # the guard against keys that were typed ahead
     return LABELS / (time.monotonic() - began) * 60
 
 

@@ -74,6 +74,6 @@ async def test_a_line_is_as_wide_as_the_list(opened: Opened) -> None:
         await pilot.app.screen.mount(rows)
         rows.show([long, "short", "[red]no markup[/]"])
         await settle(pilot)
-        lines = [rows.render_line(y) for y in range(4)]
+        lines = rows.render_lines(rows.size.region)[:4]
         assert {line.cell_length for line in lines} == {rows.scrollable_content_region.width}
         assert lines[2].text.startswith("[red]no markup[/]")

@@ -144,7 +144,7 @@ class LabelScreen(LabelKeys):
     @on(Decided)
     def _decided(self, event: Decided) -> None:
         self.busy = False
-        self.bridge.read_snapshot(self.app)
+        self.app.read_soon()
         before = self.session.current
         here = before is not None and before.track.id == event.track
         row = self.session.index
@@ -165,7 +165,7 @@ class LabelScreen(LabelKeys):
     @on(Undone)
     def _undone(self, event: Undone) -> None:
         self.busy = False
-        self.bridge.read_snapshot(self.app)
+        self.app.read_soon()
         if not event.tracks:
             self.lines.word = _("Nothing to redo.") if event.again else _("Nothing to undo.")
             self.query_one("#label-word", Drawn).redraw()
@@ -189,7 +189,7 @@ class LabelScreen(LabelKeys):
     @on(Accepted)
     def _accepted(self, event: Accepted) -> None:
         self.busy = False
-        self.bridge.read_snapshot(self.app)
+        self.app.read_soon()
         self.session.decide_many(event.tracks, time.monotonic())
         count = len(event.tracks)
         self.lines.word = ngettext(

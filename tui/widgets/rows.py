@@ -94,6 +94,9 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         self._painted: dict[int, Content] = {}
         """What was painted of rows, by their places."""
         self._style = Style.null()
+        self._width = 0
+        self._parsed_for = ""
+        self._parsed_styles: dict[str, Style] = {}
         self.always_marked = False
         """Show the cursor also without the focus."""
         self.centred = False
@@ -129,9 +132,10 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         self.virtual_size = Size(self.size.width, len(rows))
         self.set_reactive(RowList.cursor, max(0, min(place, len(rows) - 1)))
         self._keep_in_sight()
-        top, moved = self.scroll_offset.y, {before, self.cursor} if before != self.cursor else ()
+        top, width = self.scroll_offset.y, self._cells
+        moved = {before, self.cursor} if before != self.cursor else ()
         for index in range(top, top + self.size.height):
-            painted, content = self._painted.get(index), self._content(index)
+            painted, content = self._painted.get(index), self._content(index, width)
             if painted is None or not painted.is_same(content) or index in moved:
                 self.redraw(index)
 
@@ -181,14 +185,14 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         self.mark(len(self._rows) - 1 if last else 0)
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        self._style = self.visual_style  # dear, and the same for all rows
+        self._style, self._width = self.visual_style, self._cells  # dear, and the same for all rows
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        index, style, width = y + self.scroll_offset.y, self._style, self._cells
+        index, style, width = y + self.scroll_offset.y, self._style, self._width
         if len(self._painted) > ROWS_KEPT:
             self._painted.clear()
-        content = self._painted[index] = self._content(index)
+        content = self._painted[index] = self._content(index, width)
         if index == self.cursor and self._rows and (self.has_focus or self.always_marked):
             style += self._parsed(CURSOR_STYLE)
         # Not by `Visual.to_strips`, which makes each cell a style of its own for text to be selected.
@@ -198,12 +202,21 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         return line.extend_cell_length(width, style.rich_style)
 
     def _parsed(self, style: str | Style) -> Style:
-        return style if isinstance(style, Style) else Style.parse(style, self.app.theme_variables)
+        if isinstance(style, Style):
+            return style
+        theme = self.app.theme
+        if theme != self._parsed_for:
+            self._parsed_for = theme
+            self._parsed_styles.clear()
+        found = self._parsed_styles.get(style)
+        if found is None:
+            found = self._parsed_styles[style] = Style.parse(style, self.app.theme_variables)
+        return found
 
-    def _content(self, index: int) -> Content:
+    def _content(self, index: int, width: int) -> Content:
         """What is to be painted at a place."""
         if index < len(self._rows):
-            return self._draw(self._rows[index], self._cells)
+            return self._draw(self._rows[index], width)
         return Content.styled(self._empty(), "$dim") if index == 0 else Content("")
 
     @property
