@@ -73,7 +73,7 @@ VIEWS = (
     View("generate-mel", "generate", ("p",), ("p",)),
     dialog("generate-recipe", "generate", "r"),
     dialog("generate-export", "generate", "w"),
-    View("generate-compare", "generate", ("b", "down", "b"), ("escape", "tab")),
+    View("generate-compare", "generate", ("home", "b", "down", "b"), ("escape", "tab", "escape")),
     View("runs", "runs"),
     dialog("runs-details", "runs", "enter"),
     dialog("runs-compare", "runs", "m", "down", "m", "c"),
