@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
 import shutil
 import stat
 import time
@@ -21,7 +20,7 @@ _ALMOST_FULL_BYTES = 1 << 20
 
 def temporary_beside(path: Path) -> Path:
     """A name in the same folder for a file not yet whole; hidden, short, and its maker's pid in it."""
-    return path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(6)}{TEMPORARY_SUFFIX}")
+    return path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{os.urandom(6).hex()}{TEMPORARY_SUFFIX}")
 
 
 def is_temporary(name: str) -> bool:
@@ -96,11 +95,12 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def whole_file(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
+def whole_file(path: Path, *, overwrite: bool = True, durable: bool = True) -> Iterator[Path]:
     """Give a temporary path to write to; on leaving, the file is flushed and takes its name.
 
     After an exception nothing is left. With `overwrite=False` an existing file is never replaced
-    (`FileExistsError`), also when it appears at the last moment.
+    (`FileExistsError`), also when it appears at the last moment. What is not `durable`, because it can be
+    made again, may be absent after a power failure, but never in part.
     """
     temporary = temporary_beside(path)
     try:
@@ -111,7 +111,8 @@ def whole_file(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
         else:
             os.link(temporary, path)  # unlike rename, fails when the name is taken
             temporary.unlink()
-        sync(path.parent)
+        if durable:
+            sync(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

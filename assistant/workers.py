@@ -183,11 +183,16 @@ class Worker:
         if self._process:
             self._process.kill()
 
-    def close(self) -> None:
-        """End the process and release what it held."""
+    def end_process(self) -> None:
+        """Let the process leave, with all that it keeps; the next call starts another."""
         with self._lock:
             if self._process:
                 self._end(self._process)
+
+    def close(self) -> None:
+        """End the process and release what it held."""
+        self.end_process()
+        with self._lock:
             self._log.close()
             self._flag.close()
 

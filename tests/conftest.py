@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from assistant.config import CONFIG_VARIABLE
 from assistant.i18n import LANGUAGE_VARIABLE, set_language
 from assistant.library.library import LIBRARY_VARIABLE, Library, create_library
 from assistant.serving import start
+
+# Else each of the many processes of these tests would compile TensorFlow and torch anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

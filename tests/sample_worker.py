@@ -14,7 +14,7 @@ def count(request: dict[str, Any], emit: Emit) -> dict[str, Any]:
     for number in range(request["to"]):
         emit({"number": number})
     print("a library's chatter")
-    return {"pid": os.getpid(), "niceness": os.nice(0)}
+    return {"pid": os.getpid(), "niceness": os.nice(0), "policy": os.sched_getscheduler(0)}
 
 
 def refuse(request: dict[str, Any], emit: Emit) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def steps(request: dict[str, Any], emit: Emit) -> dict[str, Any]:
     for _step in range(request["steps"]):
         check_cancelled()
         time.sleep(0.01)
-    return {"pid": os.getpid(), "niceness": os.nice(0)}
+    return {"pid": os.getpid(), "niceness": os.nice(0), "policy": os.sched_getscheduler(0)}
 
 
 def take_memory(request: dict[str, Any], emit: Emit) -> dict[str, Any]:

@@ -40,6 +40,15 @@ def test_events_come_before_the_answer_and_the_process_stays(worker: Worker) -> 
     assert "chatter" in worker.log_tail()
 
 
+def test_an_ended_process_is_started_again(worker: Worker) -> None:
+    worker.call("count", {"to": 0})
+    first = worker.pid
+    worker.end_process()
+    assert worker.pid is None
+    worker.call("count", {"to": 0})
+    assert worker.pid not in (None, first)
+
+
 def test_an_explained_error_keeps_its_words(worker: Worker) -> None:
     with pytest.raises(ReportedError) as caught:
         worker.call("refuse", {"path": "x"})
@@ -99,7 +108,15 @@ def test_limits_hold() -> None:
 
 def test_a_worker_lets_others_go_first() -> None:
     with Worker(MODULE, environment=ENVIRONMENT, limits=Limits(gives_way=True)) as worker:
-        assert worker.call("count", {"to": 0})["niceness"] == os.nice(0) + NICENESS
+        answer = worker.call("count", {"to": 0})
+    assert answer["niceness"] == min(19, os.nice(0) + NICENESS)
+    assert answer["policy"] == os.SCHED_BATCH
+
+
+def test_what_gives_way_already_gives_way_no_further() -> None:
+    code = "import os; from assistant.priority import give_way; give_way(); give_way(); print(os.nice(0))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert int(found.stdout) == min(19, os.nice(0) + NICENESS)
 
 
 def test_a_worker_leaves_when_its_parent_is_killed() -> None:

@@ -56,10 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def library_root(named: Path | None, settings: Settings) -> Path | None:
     """The folder that is meant, which may be no library yet; None where no folder is meant at all."""
-    from assistant.library.library import find_library
-
     if named is not None:
         return Path(os.path.abspath(named.expanduser()))  # noqa: PTH100 - keeps symbolic links
+    from assistant.library.library import find_library
+
     try:
         return find_library(None, settings).root
     except CallError:

@@ -10,43 +10,42 @@ from weakref import WeakSet
 
 import msgspec
 from textual import events, on
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
 from assistant.config import Settings
 from assistant.i18n import _, language, set_language
 from tui.actions import PALETTE_KEY, Keys, bindings_of
-from tui.bridge import Bridge
-from tui.frugal import Shown
 from tui.garbage import GarbageCollector
 from tui.messages import (
     Failed,
     IntakeChanged,
     LibraryMade,
-    PlayerReady,
     RunAsked,
     RunStarted,
     SettingsSaved,
     SnapshotRead,
     TakesNews,
 )
-from tui.notices import ended_runs, notification
+from tui.notices import ended_runs
+from tui.pages import PAGES
 from tui.palette import ActionCommands, Palette
 from tui.screens.page import Page
+from tui.speech import SpeakingApp
 from tui.text import visible
-from tui.theme import MUSICHELPER, MUSICHELPER_LIGHT, quiet_colours
+from tui.theme import MUSICHELPER, MUSICHELPER_LIGHT
 from tui.widgets.header import Header, home_short
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from assistant.runs.record import RunRecord
+    from tui.bridge import Bridge
     from tui.snapshot import Snapshot
 
 POLL_SECONDS = 1.0
 IDLE_POLLS = 3
-"""Without anything going on, the library is read at each third poll."""
+"""Without anything going on, or while keys are pressed, the library is read at each third poll."""
+PRESSING_SECONDS = 0.4
+"""So long after a key the next one may be on its way."""
 
 QUIET_GROUPS = {
     "snapshot", "tracks", "rows", "follow", "queue", "clips", "picture", "loudness", "templates", "marks",
@@ -54,62 +53,12 @@ QUIET_GROUPS = {
 """Reads that come again by themselves: their failure is told in the header, not in a dialog."""
 
 
-def _home() -> Screen[Any]:
-    from tui.screens.home import HomeScreen
-
-    return HomeScreen()
-
-
-def _intake() -> Screen[Any]:
-    from tui.screens.intake import IntakeScreen
-
-    return IntakeScreen()
-
-
-def _label() -> Screen[Any]:
-    from tui.screens.label import LabelScreen
-
-    return LabelScreen()
-
-
-def _train() -> Screen[Any]:
-    from tui.screens.train import TrainScreen
-
-    return TrainScreen()
-
-
-def _generate() -> Screen[Any]:
-    from tui.screens.generate import GenerateScreen
-
-    return GenerateScreen()
-
-
-def _runs() -> Screen[Any]:
-    from tui.screens.runs import RunsScreen
-
-    return RunsScreen()
-
-
-def _settings() -> Screen[Any]:
-    from tui.screens.settings import SettingsScreen
-
-    return SettingsScreen()
-
-
-class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
+class MusicHelperApp(TakesNews, SpeakingApp, inherit_bindings=False):
     """`root` is the folder that was named; it may be no library yet, or nothing (None)."""
 
     TITLE = "musichelper"
     CSS_PATH = Path(__file__).with_name("app.tcss")
-    MODES = {  # noqa: RUF012 - as Textual declares it
-        "home": _home,
-        "intake": _intake,
-        "label": _label,
-        "train": _train,
-        "generate": _generate,
-        "runs": _runs,
-        "settings": _settings,
-    }
+    MODES = PAGES
     DEFAULT_MODE = "home"
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings_of("app"),
@@ -135,8 +84,8 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
         self._watch_library = watch
         self.garbage = GarbageCollector()
         self._polls = 0
+        self._wanted_snapshot = False
         self._last_key = 0.0
-        self._shown = Shown()
         self._wanted_run: str | None = None
         self.with_terminal: Callable[[], None] | None = None
         """Called once the terminal has been taken."""
@@ -145,10 +94,7 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
         self.register_theme(MUSICHELPER)
         self.register_theme(MUSICHELPER_LIGHT)
         name = settings.interface.theme
-        self.theme = name if name in self.available_themes else MUSICHELPER.name
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return quiet_colours(self.current_theme)
+        self.begin_with_theme(name if name in self.available_themes else MUSICHELPER.name)
 
     # Beginning and end
 
@@ -169,6 +115,8 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
             self.push_screen(WelcomeScreen())
 
     def _open_library(self) -> None:
+        from tui.bridge import Bridge
+
         assert self.root is not None
         self.bridge = Bridge(self, self.root, self.settings, self.config_file, garbage=self.garbage)
         if self._watch_library:
@@ -188,25 +136,10 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
         if self.bridge is not None:
             self.bridge.close()
 
-    # The terminal
-
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key):
             self._last_key = time.monotonic()
-        elif isinstance(event, events.Resize):
-            self._shown.forget()
         await super().on_event(event)
-
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        """Write only what has changed."""
-        if not self._batch_count and self.is_running and not self.is_headless:
-            renderable = self._shown.changed(renderable)
-        super()._display(screen, renderable)
-
-    def action_redraw(self) -> None:
-        """Write all anew: something else may have written over it."""
-        self._shown.forget()
-        self.screen.refresh(layout=True)
 
     # What goes on
 
@@ -217,14 +150,21 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
             return
         self._polls += 1
         snapshot = self.snapshot
-        lively = snapshot is None or snapshot.live_runs or snapshot.coming
-        if lively or self._polls % IDLE_POLLS == 0:
+        if snapshot is None or snapshot.live_runs or snapshot.coming or self._polls >= IDLE_POLLS:
+            self.read_soon()
+        pressing = time.monotonic() - self._last_key < PRESSING_SECONDS
+        if self._wanted_snapshot and (not pressing or self._polls >= IDLE_POLLS):
+            self._wanted_snapshot, self._polls = False, 0
             bridge.read_snapshot(self)
         problem = bridge.listening.new_problem()
         if problem:
             self.say(visible(problem), seconds=8)
         if isinstance(self.screen, Page) and self.screen.filled:
             self.screen.poll()
+
+    def read_soon(self) -> None:
+        """Read the library in the next pause between keys, which that would hold up."""
+        self._wanted_snapshot = True
 
     @on(SnapshotRead)
     def _snapshot_read(self, event: SnapshotRead) -> None:
@@ -236,29 +176,16 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
         if event.snapshot == self.snapshot:
             return
         if self.snapshot is not None:
-            self._tell_ends(ended_runs(self.snapshot.runs, event.snapshot.runs))
+            self.tell_ends(ended_runs(self.snapshot.runs, event.snapshot.runs))
         self.snapshot = event.snapshot
         self._refresh_headers()
         if isinstance(self.screen, Page):
             self.screen.take_snapshot()
 
-    def _tell_ends(self, runs: list[RunRecord]) -> None:
-        notify = self.settings.notify
-        from assistant.runs.notify import end_sentence
-
-        for run in runs:
-            sentence = end_sentence(run)
-            self.say(visible(sentence), seconds=8)
-            if notify.bell:
-                self.bell()
-            if notify.desktop and self._driver is not None:
-                self._driver.write(notification(sentence))
-
     @on(IntakeChanged)
     def _intake_changed(self) -> None:
         self._refresh_headers()
-        if self.bridge is not None:
-            self.bridge.read_snapshot(self)
+        self.read_soon()
 
     @on(RunStarted)
     def _run_started(self, event: RunStarted) -> None:
@@ -288,21 +215,7 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
         wanted, self._wanted_run = self._wanted_run, None
         return wanted
 
-    @on(PlayerReady)
-    def _player_ready(self, event: PlayerReady) -> None:
-        """Sound that needs the person's help is explained."""
-        from tui.screens.sound import SoundScreen
-
-        if isinstance(self.screen, SoundScreen):
-            self.screen.take(event)
-            return
-        if event.heard:
-            self.say(visible(event.sentence), seconds=6)
-            return
-        text = "\n\n".join(part for part in (event.command, event.link) if part)
-        self.show_text(_("How you hear it"), text, hint=event.sentence, copy=event.command or event.link)
-
-    # Errors and texts
+    # Errors
 
     @on(Failed)
     def _failed(self, event: Failed) -> None:
@@ -311,22 +224,6 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
             self._refresh_headers()
             return
         self.show_error(event.title, event.hint, event.detail)
-
-    def show_error(self, title: str, hint: str = "", detail: str = "") -> None:
-        """An error that must be read."""
-        from tui.screens.dialog import TextDialog
-
-        self.push_screen(TextDialog(title, detail, hint=hint, kind="error"))
-
-    def show_text(self, title: str, text: str, *, hint: str = "", copy: str | None = None) -> None:
-        """A text to read and copy."""
-        from tui.screens.dialog import TextDialog
-
-        self.push_screen(TextDialog(title, text, hint=hint, copy=copy or None))
-
-    def say(self, text: str, *, seconds: float = 3.0) -> None:
-        """A word in passing."""
-        self.notify(text, markup=False, timeout=seconds)
 
     # Actions
 
@@ -378,6 +275,8 @@ class MusicHelperApp(TakesNews, App[None], inherit_bindings=False):
     def change_language(self, code: str) -> None:
         """Speak another language from now on, on all pages."""
         set_language(code)
+        if self.bridge is not None:
+            self.bridge.feed.begin_again()
         for page in list(self.pages):
             page.call_later(page.translate)
 

@@ -105,6 +105,8 @@ class LabelSession:
     genres: list[str] = field(default_factory=list)
     labelled: int = 0
     """Labels given in this session and not taken back."""
+    _places: dict[int, int] = field(default_factory=dict)
+    """Where in the queue tracks were before they were skipped."""
     _moments: deque[float] = field(default_factory=lambda: deque(maxlen=PACE_TRACKS + 1))
     _changes: int = 0
     """Of the items and of the place of the cursor."""
@@ -196,6 +198,7 @@ class LabelSession:
             return
         self.decided[track] = (action, genre)
         if action == "skip":
+            self._places[track] = self.index
             self.items.append(self.items.pop(self.index))
             self.index -= 1
         self._go_on()
@@ -216,6 +219,8 @@ class LabelSession:
         for track in tracks:
             action, _genre = self.decided.pop(track, (OPEN, None))
             self.labelled -= action == "label"
+            if action == "skip" and self.go_to(track):
+                self.items.insert(self._places.pop(track, self.index), self.items.pop(self.index))
         return bool(tracks) and self.go_to(tracks[0])
 
     def pace(self) -> float | None:

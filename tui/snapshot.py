@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.library.library import Library
-
 if TYPE_CHECKING:
     from assistant.library.ledger import Track
+    from assistant.library.library import Library
     from assistant.runs.gpu import Gpu
     from assistant.runs.record import RunRecord
 
@@ -94,6 +93,7 @@ class SnapshotReader:
 
     def __init__(self) -> None:
         self._signature: tuple[object, ...] = ()
+        self._counts: list[tuple[str, str, int, float]] = []
         self._queue = (0, 0, 0)
         self._recent: tuple[Track, ...] = ()
 
@@ -104,10 +104,12 @@ class SnapshotReader:
         from assistant.runs.gpu import gpus
         from assistant.runs.record import list_runs
 
+        report = current_version(library)
+        self._look_again(library, report.version if report else "")
         totals: dict[str, list[float]] = {name: [0, 0.0] for name in library.genres()}
         totals[UNLABELLED_FOLDER] = [0, 0.0]
         by_state: dict[str, int] = {}
-        for folder, state, number, seconds in library.ledger.counts():
+        for folder, state, number, seconds in self._counts:
             by_state[state] = by_state.get(state, 0) + number
             if state != "missing":
                 name = UNLABELLED_FOLDER if folder == library.unlabelled else folder
@@ -115,8 +117,6 @@ class SnapshotReader:
                 total[0] += number
                 total[1] += seconds if state == "ready" else 0.0
         without = totals.pop(UNLABELLED_FOLDER)
-        report = current_version(library)
-        self._look_again(library, report.version if report else "")
         to_label, proposed, scored = self._queue
         return Snapshot(
             root=library.root,
@@ -140,6 +140,7 @@ class SnapshotReader:
     def _look_again(self, library: Library, version: str) -> None:
         signature = (*_signature(library.paths.ledger), version)
         if signature != self._signature:
+            self._counts = library.ledger.counts()
             self._queue = library.ledger.waiting_counts(library.unlabelled, version)
             self._recent = tuple(library.ledger.recent_tracks(limit=RECENT_SHOWN))
             self._signature = signature

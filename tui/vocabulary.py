@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from textual.content import Content
 
-from assistant.i18n import _
+from assistant.i18n import _, language
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,13 @@ class Status:
 
 def status(state: str) -> Status:
     """The status of a track, a run, the watcher or a decision, in the language in use."""
-    known = {
+    return _known(language()).get(state) or Status("?", state, "$dim")
+
+
+@cache
+def _known(_language: str) -> dict[str, Status]:
+    """All of them; asked for with each row that is painted."""
+    return {
         # tracks
         "waiting": Status("·", _("waiting"), "$dim"),
         "working": Status("▸", _("in work"), "$text-accent"),
@@ -51,4 +58,3 @@ def status(state: str) -> Status:
         "reject": Status("×", _("rejected"), "$text-error"),
         "new": Status("+", _("new"), "$text-accent"),
     }
-    return known.get(state) or Status("?", state, "$dim")

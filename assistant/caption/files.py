@@ -200,19 +200,29 @@ def rewrite_caption(library: Library, track: Track) -> str:
 def edit_caption(library: Library, track: Track, text: str) -> str:
     """Give a track the person's own caption, in the text file and as the description; gives the caption.
 
-    An empty text brings back the caption that is made from what is known. Raises `FileError` for a track
-    that has none of ours yet, and where a file cannot be written.
+    Without a JSON of ours the text file alone is written. An empty text brings back the caption that is made
+    from what is known. Raises `FileError` for a track that has no caption yet, or nothing that one could be
+    made from, and where a file cannot be written.
     """
     line = clean(text, longest=2000)
     if track.caption is None:
         raise _uncaptioned(library, track)
     path = library.root / track.caption
+    known = track.info is not None and read_origin(library.root / track.info) is not None
+    if not line and not known:
+        raise FileError(
+            library.root / track.path,
+            _("{path} has no JSON any more from which a caption could be made.").format(
+                path=display_name(track.path)
+            ),
+            _("Write a caption of your own; the one that is there stays until then."),
+        )
     try:
         if line:
             write_text(path, line + "\n")
         else:
             _forget_own_words(library, track)
-        return rewrite_caption(library, track)
+        return rewrite_caption(library, track) if known else line
     except OSError as error:
         raise FileError(
             path,

@@ -106,7 +106,8 @@ def extract(source: Source, spec: FeatureSpec, cache: Path | None) -> Features:
     if kept is not None:
         return kept
     features = _compute(source.path, spec)
-    with whole_file(_cache_path(source.content, spec, cache)) as temporary, temporary.open("wb") as file:
+    path = _cache_path(source.content, spec, cache)
+    with whole_file(path, durable=False) as temporary, temporary.open("wb") as file:
         np.save(file, features)
     kept = cached_features(source.content, spec, cache)
     return features if kept is None else kept

@@ -11,10 +11,16 @@ from typing import Any
 from assistant.classify.calibration import Heard, best_temperature, scaled
 from assistant.classify.models import KINDS, NETWORKS
 from assistant.classify.process import base_request, source
-from assistant.classify.split import Member
+from assistant.classify.split import Member, split_folds
 from assistant.config import ClassifierSettings
 from assistant.library.duplicates import leaders, same_sounds
 from assistant.workers import Emit, Worker
+
+VALIDATION_PARTS = 5
+"""One in so many of the tracks outside a fold says when a network has learnt enough."""
+
+FOLDS_IN_A_PROCESS = 10
+"""Each network that was trained leaves some 30 MB behind, which only the end of the process gives back."""
 
 
 @dataclass(frozen=True)
@@ -128,21 +134,27 @@ class Lab:
     ) -> list[Heard]:
         """Each item as heard by a model that was trained without its fold.
 
-        A network chooses its epoch by the next fold. Event: `{"event": "fold", "model", "fold", "folds"}`.
+        A network chooses its epoch by some of the other folds' tracks, drawn from each genre, which it does
+        not learn from. Event: `{"event": "fold", "model", "fold", "folds"}`.
         """
         count = max(folds) + 1
         found: dict[int, Heard] = {}
         for fold in range(count):
             if self._on_event:
                 self._on_event({"event": "fold", "model": model, "fold": fold + 1, "folds": count})
-            checked = (fold + 1) % count if model in NETWORKS and count > 2 else fold
-            places = {part: [p for p, own in enumerate(folds) if own == part] for part in (fold, checked)}
-            train = [place for place, own in enumerate(folds) if own not in (fold, checked)]
-            validation = places[checked] if checked != fold else []
-            if model in NETWORKS and not validation:
-                validation = train
-            fitted = self.fit(model, items, genres, train=train, validation=validation, predict=places[fold])
-            found.update(zip(places[fold], fitted.heard, strict=True))
+            tested = [place for place, own in enumerate(folds) if own == fold]
+            rest = [place for place, own in enumerate(folds) if own != fold]
+            validation: list[int] = []
+            if model in NETWORKS:
+                parts = split_folds(
+                    [items[place].member for place in rest], VALIDATION_PARTS, self._settings.seed
+                )
+                validation = [place for place, part in zip(rest, parts, strict=True) if part == 0]
+            train = [place for place in rest if place not in set(validation)] or rest
+            fitted = self.fit(model, items, genres, train=train, validation=validation, predict=tested)
+            found.update(zip(tested, fitted.heard, strict=True))
+            if model in NETWORKS and (fold + 1) % FOLDS_IN_A_PROCESS == 0:
+                self._worker.end_process()
         return [found[place] for place in range(len(items))]
 
     def _request(self, model: str, items: Sequence[Item], genres: Sequence[str]) -> dict[str, Any]:

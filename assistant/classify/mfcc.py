@@ -44,7 +44,8 @@ def cepstrum(levels: Array) -> Array:
 def log_mel(samples: Array, bands: int = MEL_BANDS) -> Array:
     """Levels in dB [frames, bands] of mel bands, at most 80 dB below the highest."""
     # In double precision, as librosa's window is: quiet bins beside loud ones ask for it.
-    padded = np.pad(samples.astype(np.float64), WINDOW // 2)
+    padded = np.zeros(len(samples) + WINDOW)
+    padded[WINDOW // 2 : -WINDOW // 2] = samples
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
     power = np.empty((len(frames), bands), np.float32)
     for start in range(0, len(frames), _BATCH):

@@ -31,7 +31,7 @@ from assistant.workers import Emit, Worker
 OUTSIDE_AT_ONCE = 16
 """So many decoded files lie in the temporary folder at the same time."""
 
-TRACKS_AT_ONCE = 256
+TRACKS_AT_ONCE = 64
 """So many are heard until their proposals are written."""
 
 
@@ -223,13 +223,19 @@ def propose(library: Library, on_event: Emit | None = None, *, predictor: Predic
         version = predictor.report().version
         wanted = library.ledger.unproposed_tracks(version, library.unlabelled)
         for start in range(0, len(wanted), TRACKS_AT_ONCE):
-            some = wanted[start : start + TRACKS_AT_ONCE]
+            numbers = wanted[start : start + TRACKS_AT_ONCE]
+            # The person and the watcher go on meanwhile.
+            some = [
+                track
+                for track in library.ledger.tracks_numbered(numbers)
+                if track.state == "ready" and track.wav is not None and library.genre_of(track.path) is None
+            ]
 
             def progress(event: dict[str, Any], start: int = start) -> None:
                 if on_event:
                     on_event({**event, "done": start + event["done"], "total": len(wanted)})
 
-            sources = [(library.root / track.wav, track.content) for track in some if track.wav]
+            sources = [(library.root / track.wav, track.content) for track in some if track.wav is not None]
             proposals = _proposals(version, some, predictor.predict(sources, progress))
             library.ledger.set_proposals(proposals)
             new += len(proposals)

@@ -120,6 +120,7 @@ def _set(context: Context) -> int:
         )
     decision = Labeller(context.library).label(track.id, context.arguments.genre)
     _print_decisions(context, [decision])
+    _learn(context)
     return 0
 
 
@@ -132,6 +133,7 @@ def _accept(context: Context) -> int:
             _("{value} is no probability.").format(value=above), _("Give a number from 0 to 1, such as 0.9.")
         )
     _print_decisions(context, Labeller(context.library).accept_above(above))
+    _learn(context)
     return 0
 
 
@@ -155,6 +157,13 @@ def _print_decisions(context: Context, decisions: list[Decision]) -> None:
         context.console.result(_("{path} is now in {genre}.").format(path=where, genre=where.parent))
     count = len(decisions)
     context.console.say(ngettext("{count} decision.", "{count} decisions.", count).format(count=count))
+
+
+def _learn(context: Context) -> None:
+    from assistant.label.learning import learn_in_background
+
+    if learn_in_background(context.library):
+        context.console.say(_("The classifier learns from your decisions in the background."))
 
 
 def _document(context: Context, decision: Decision) -> dict[str, Any]:
@@ -190,4 +199,5 @@ def _import(context: Context) -> int:
         context.console.document(counts)
     else:
         context.console.table([[name, str(number)] for name, number in counts.items()], right=[1])
+    _learn(context)
     return 0

@@ -1,8 +1,4 @@
-"""Decisions about tracks: in the ledger before any file moves, and undone one step at a time.
-
-A decision goes through these steps; killed between any two, `recover` carries on from there:
-planned in the ledger, files moved, the track's row changed, the caption rewritten, done.
-"""
+"""Decisions about tracks: in the ledger before any file moves, and undone one step at a time."""
 
 from __future__ import annotations
 
@@ -11,27 +7,14 @@ import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
-from assistant.errors import CallError, FileError, MusicHelperError
-from assistant.files import maker_of_temporary
+from assistant.errors import CallError, FileError
 from assistant.i18n import _
+from assistant.label.carry import Carrier, RewriteCaption
 from assistant.label.queue import review_queue
 from assistant.library.ledger import Decision, Track
 from assistant.library.library import Library
-from assistant.library.moves import (
-    Moves,
-    OnStep,
-    apply_moves,
-    moved,
-    plan_move,
-    plan_rename,
-    plan_return,
-    revert,
-)
-
-RewriteCaption = Callable[[Library, Track], Any]
+from assistant.library.moves import OnStep, plan_move, plan_rename
 
 LOCK_NAME = "label.lock"
 
@@ -62,9 +45,8 @@ class Labeller:
         on_step: OnStep = _no_step,
     ) -> None:
         self._library = library
-        self._rewrite = rewrite
-        self._on_step = on_step
         self.problems: list[FileError] = []
+        self._carrier = Carrier(library, rewrite, on_step, self.problems)
 
     def label(self, track_id: int, genre: str, decider: str = "person") -> Decision:
         """Put a track into a genre folder; all its files move together.
@@ -115,9 +97,7 @@ class Labeller:
                     if not moves:
                         continue
                     genre = self._library.genre_of(track.path)
-                    decision = self._write_down(track, "rename", moves, genre, decider, step)
-                    self._on_step("planned")
-                    decisions.append(self._carry_out(decision))
+                    decisions.append(self._carrier.take(track, "rename", moves, genre, decider, step))
                 except FileError as error:
                     self.problems.append(error)
             return decisions
@@ -145,7 +125,7 @@ class Labeller:
             step = ledger.last_step()
             if step is None:
                 return None
-            return self._each(reversed(ledger.decisions(states=("done",), step=step)), self._undo)[-1]
+            return self._each(reversed(ledger.decisions(states=("done",), step=step)), self._carrier.undo)[-1]
 
     def redo(self) -> Decision | None:
         """Take the last undone step again and return its first decision; None when there is none."""
@@ -154,20 +134,16 @@ class Labeller:
             step = ledger.first_undone_step()
             if step is None:
                 return None
-            return self._each(ledger.decisions(states=("undone",), step=step), self._redo)[0]
+            return self._each(ledger.decisions(states=("undone",), step=step), self._carrier.redo)[0]
 
     def recover(self) -> int:
         """Finish what a crash has left half done; returns how many decisions that were."""
         with self._locked(recover=False):
-            return self._recover()
-
-    # One decision
+            return self._carrier.recover()
 
     def _label(self, track: Track, genre: str, decider: str, step: int | None) -> Decision:
         moves = plan_move(self._library, self._idle(track), genre)
-        decision = self._write_down(track, "label", moves, genre, decider, step)
-        self._on_step("planned")
-        return self._carry_out(decision)
+        return self._carrier.take(track, "label", moves, genre, decider, step)
 
     def _idle(self, track: Track) -> Track:
         if track.state == "working":
@@ -180,157 +156,7 @@ class Labeller:
 
     def _remark(self, track_id: int, action: str, decider: str) -> Decision:
         with self._locked():
-            decision = self._write_down(self._track(track_id), action, [], None, decider, None)
-            return self._mark(decision, "done")
-
-    def _write_down(
-        self, track: Track, action: str, moves: Moves, genre: str | None, decider: str, step: int | None
-    ) -> Decision:
-        ledger = self._library.ledger
-        with ledger.transaction():
-            if step is None:
-                step = ledger.next_step()
-            ledger.forget_steps()
-            return ledger.add_decision(
-                track,
-                action=action,
-                genre_from=self._library.genre_of(track.path),
-                genre_to=genre,
-                moves=moves,
-                decider=decider,
-                proposal=ledger.proposal(track.id),
-                step=step,
-            )
-
-    def _carry_out(self, decision: Decision) -> Decision:
-        """From planned to done; after a failure the files are back and the decision is undone."""
-        try:
-            apply_moves(self._library.root, decision.moves, self._on_step)
-        except OSError as error:
-            self._take_back(decision)
-            raise _unmovable(self._library.root / decision.moves[0][0], error) from error
-        except FileError:
-            self._take_back(decision)
-            raise
-        return self._finish(decision, decision.moves, "done")
-
-    def _take_back(self, decision: Decision) -> None:
-        ledger = self._library.ledger
-        revert_what_moved(self._library.root, decision.moves)
-        with ledger.transaction():
-            ledger.set_decision_state(decision.id, "undone")
-            ledger.forget_steps(decision_id=decision.id)
-
-    def _finish(self, decision: Decision, moves: Moves, state: str) -> Decision:
-        """The files have moved: the row, the caption, the mark."""
-        ledger = self._library.ledger
-        track = ledger.track(decision.track)
-        if track is not None and moves:
-            self._move_row(track, moves)
-            self._on_step("row")
-            track = ledger.track(track.id)
-            assert track is not None
-            if track.info is not None:  # a track not yet taken in gets its caption then
-                try:
-                    self._rewrite(self._library, track)
-                except (MusicHelperError, OSError) as error:
-                    self.problems.append(_uncaptioned(self._library.root / track.path, error))
-            self._on_step("captioned")
-        return self._mark(decision, state)
-
-    def _move_row(self, track: Track, moves: Moves) -> None:
-        ledger = self._library.ledger
-        path = moved(track.path, moves)
-        assert path is not None
-        with ledger.transaction():
-            double = ledger.track_at(path)
-            # A scan between the moves and now has seen a new file where ours has just arrived.
-            if double is not None and double.id != track.id and double.path == path:
-                ledger.remove_track(double.id)
-            ledger.update_track(
-                track.id,
-                path=path,
-                wav=moved(track.wav, moves),
-                caption=moved(track.caption, moves),
-                info=moved(track.info, moves),
-            )
-
-    def _mark(self, decision: Decision, state: str) -> Decision:
-        ledger = self._library.ledger
-        ledger.set_decision_state(decision.id, state)
-        self._on_step(state)
-        return self._decision(decision.id)
-
-    # Back and forth
-
-    def _undo(self, decision: Decision) -> Decision:
-        if not decision.moves:
-            return self._mark(decision, "undone")
-        self._check_in_place(decision, decision.moves[0][1])
-        moves = plan_return(self._library, decision.moves)
-        self._library.ledger.set_decision_state(decision.id, "undoing", moves)
-        self._on_step("undoing")
-        return self._return(decision, moves)
-
-    def _return(self, decision: Decision, moves: Moves) -> Decision:
-        try:
-            revert(self._library.root, moves, self._on_step)
-        except (OSError, FileError) as error:
-            revert_what_moved(self._library.root, [(to, origin) for origin, to in moves])
-            self._library.ledger.set_decision_state(decision.id, "done", decision.moves)
-            if isinstance(error, FileError):
-                raise
-            raise _unmovable(self._library.root / moves[0][1], error) from error
-        return self._finish(decision, [(to, origin) for origin, to in moves], "undone")
-
-    def _redo(self, decision: Decision) -> Decision:
-        if not decision.moves:
-            return self._mark(decision, "done")
-        self._check_in_place(decision, decision.moves[0][0])
-        track = self._track(decision.track)
-        if decision.action == "rename":
-            moves = plan_rename(self._library, track, decision.moves[0][1].stem)
-        else:
-            moves = plan_move(self._library, track, decision.genre_to)
-        self._library.ledger.set_decision_state(decision.id, "planned", moves)
-        self._on_step("planned")
-        return self._carry_out(self._decision(decision.id))
-
-    def _check_in_place(self, decision: Decision, expected: Path) -> None:
-        track = self._library.ledger.track(decision.track)
-        if track is not None and track.path == expected and os.path.lexists(self._library.root / expected):
-            return
-        self._library.ledger.forget_steps(decision_id=decision.id)
-        raise FileError(
-            self._library.root / expected,
-            _("{path} has been moved or deleted since that decision.").format(path=expected),
-            _("This decision stays as it is; the next undo takes the one before it."),
-        )
-
-    def _recover(self) -> int:
-        """Call under the lock only: what is half done there belongs to nobody alive."""
-        ledger = self._library.ledger
-        broken = ledger.decisions(states=("planned", "undoing"))
-        for decision in broken:
-            self._clear_temporaries(decision.moves)
-            try:
-                if decision.state == "planned":
-                    self._carry_out(decision)
-                else:
-                    self._return(decision, decision.moves)
-            except FileError as error:
-                self.problems.append(error)
-        return len(broken)
-
-    def _clear_temporaries(self, moves: Moves) -> None:
-        """Remove the copies that a dead process was making in the folders of these moves."""
-        for folder in {self._library.root / path.parent for move in moves for path in move}:
-            for path in folder.iterdir() if folder.is_dir() else ():
-                maker = maker_of_temporary(path.name)
-                if maker is not None and not _alive(maker):
-                    path.unlink(missing_ok=True)
-
-    # Small things
+            return self._carrier.take(self._track(track_id), action, [], None, decider, None)
 
     def _each(self, decisions: Iterable[Decision], act: Callable[[Decision], Decision]) -> list[Decision]:
         done, failed = [], []
@@ -343,11 +169,6 @@ class Labeller:
             raise failed[0]
         self.problems += failed
         return done
-
-    def _decision(self, decision_id: int) -> Decision:
-        decision = self._library.ledger.decision(decision_id)
-        assert decision is not None
-        return decision
 
     def _track(self, track_id: int) -> Track:
         track = self._library.ledger.track(track_id)
@@ -380,42 +201,7 @@ class Labeller:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if recover:
-                self._recover()
+                self._carrier.recover()
             yield
         finally:
             os.close(descriptor)
-
-
-def revert_what_moved(root: Path, moves: Moves) -> None:
-    """Bring back those files of a set that have moved, as far as that is possible."""
-    for origin, target in reversed(moves):
-        if os.path.lexists(root / target) and not os.path.lexists(root / origin):
-            revert(root, [(origin, target)])
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _unmovable(path: Path, error: OSError) -> FileError:
-    return FileError(
-        path,
-        _("{path} could not be moved: {reason}.").format(path=path, reason=error.strerror or error),
-        _("All its files are where they were. Check the rights and the free space of the folders."),
-    )
-
-
-def _uncaptioned(path: Path, error: Exception) -> FileError:
-    return FileError(
-        path,
-        _("{path} has its new genre, but its caption could not be rewritten: {reason}.").format(
-            path=path, reason=error
-        ),
-        _("Run `musichelper caption {path}` to write it again.").format(path=path),
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import re
 import time
@@ -157,6 +156,8 @@ def kills_at_logout() -> bool:
 
 def lingers() -> bool:
     """Whether the user's own services go on after the last logout (`loginctl enable-linger`)."""
+    import getpass
+
     try:
         return (Path("/var/lib/systemd/linger") / getpass.getuser()).exists()
     except (KeyError, OSError):

@@ -6,12 +6,15 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assistant.config import Settings
 from assistant.errors import CallError, MusicHelperError
 from assistant.i18n import _
 from assistant.library.host import silent_file_system
-from assistant.library.ledger import Ledger
+
+if TYPE_CHECKING:
+    from assistant.library.ledger import Ledger
 
 LIBRARY_VARIABLE = "MUSICHELPER_LIBRARY"
 STATE_FOLDER = ".musichelper"
@@ -82,6 +85,16 @@ class LibraryPaths:
         """Held by the one watcher."""
         return self.state / "watch.lock"
 
+    @property
+    def learning_lock(self) -> Path:
+        """Held by the process in which the classifier learns from decisions."""
+        return self.state / "learning.lock"
+
+    @property
+    def learning_log(self) -> Path:
+        """What the last such process in the background said."""
+        return self.state / "learning.log"
+
 
 class Library:
     """A music folder in use. Cheap to make; the ledger is opened when it is first needed.
@@ -116,6 +129,8 @@ class Library:
                 _("The library {root} is not there.").format(root=self.root),
                 _("Check that its disk is mounted; nothing was forgotten."),
             ) from error
+        from assistant.library.ledger import Ledger
+
         ledger = Ledger(self.paths.ledger)
         self._place = self._look()
         return ledger

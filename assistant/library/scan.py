@@ -279,16 +279,18 @@ def _leave_out_outputs(root: Path, found: dict[str, _Found], tracks: dict[str, K
     for name in outputs & found.keys():
         del found[name]
     unknown = [file.path for name, file in found.items() if name not in tracks]
-    wavs = [path for path in unknown if suffix_of(path.name) == ".wav"]
-    if wavs:
-        sources = {(file.path.parent, display_name(file.path.name)) for file in found.values()}
-        for path in wavs:
+    declared: dict[Path, object] = {}
+    for path in unknown:
+        if suffix_of(path.name) == ".wav":
+            name = display_name(path.name)
             mark = declaration(root / path.with_suffix(".json"))
-            if mark is None or mark.get("wav") != display_name(path.name):
-                continue
-            source = mark.get("source")
+            if mark is not None and mark.get("wav") == name != mark.get("source"):
+                declared[path] = mark.get("source")
+    if declared:
+        sources = {(file.path.parent, display_name(file.path.name)) for file in found.values()}
+        for path, source in declared.items():
             # Without its source the WAV is all that is left of the music, and a track of its own.
-            if source != display_name(path.name) and (path.parent, source) in sources:
+            if (path.parent, source) in sources:
                 del found[str(path)]
 
 

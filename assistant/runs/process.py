@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import faulthandler
 import functools
-import os
-import signal
 import socket
 from pathlib import Path
 
@@ -40,13 +37,3 @@ def process_start(pid: int) -> int | None:
 def is_same_process(pid: int, start: int, boot: str) -> bool:
     """Whether the process with this pid is still the one that was started then."""
     return boot == boot_id() and process_start(pid) == start
-
-
-def leave_caller() -> None:
-    """Go on as a process of its own: out of the caller's process tree, session and terminal."""
-    # The caller waits for this first process and so never has a zombie; the second belongs to init.
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    faulthandler.enable()

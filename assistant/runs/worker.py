@@ -11,6 +11,7 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
+from assistant.detach import leave_caller
 from assistant.errors import MusicHelperError
 from assistant.i18n import LANGUAGE_VARIABLE, _, set_language
 from assistant.library.library import Library
@@ -20,7 +21,7 @@ from assistant.runs.events import EventLog
 from assistant.runs.kinds import load_job
 from assistant.runs.lock import ProcessLock, device_lock, device_wish, run_lock
 from assistant.runs.notify import run_command
-from assistant.runs.process import boot_id, host_name, leave_caller, process_start
+from assistant.runs.process import boot_id, host_name, process_start
 from assistant.runs.record import LOG_NAME, list_runs, load_record_as_written
 
 _QUEUE_SECONDS = 1.0

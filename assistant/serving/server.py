@@ -13,9 +13,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from assistant.detach import leave_caller
 from assistant.i18n import LANGUAGE_VARIABLE, set_language
 from assistant.runs.lock import ProcessLock
-from assistant.runs.process import leave_caller
 from assistant.serving.desk import WORKER_MODULE, Desk, Job
 from assistant.serving.place import EnginePlace, engine_place, program_stamp
 from assistant.serving.protocol import ENVIRONMENT_PREFIXES, LINE_LIMIT, Message, as_line, environment

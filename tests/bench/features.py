@@ -7,7 +7,7 @@ of the music of the folder; those of 4 min from eight, as there are not so many 
 loads each track with librosa, takes the MFCC of its 3 s segments with librosa in a pool of threads, and dumps
 one indented JSON; ours writes arrays. Each runs in a process of its own, so that the peak of memory is its
 own; both have the same number of threads; they take turns, and the fastest of each counts. CPU seconds tell
-more than the clock where the machine is shared. Ours is on the disk for good when it is done, the JSON need
+more than the clock where the machine is shared. Ours is flushed to the disk when it is done, the JSON need
 not be.
 """
 

@@ -88,10 +88,14 @@ class Done:
     worker_seconds: float
     """CPU time of the process that hears tracks."""
 
+    def beyond(self, before: Done) -> bool:
+        """Whether all of it has brought something."""
+        return self.ready > before.ready and self.scored > before.scored and self.steps > before.steps
+
     def since(self, before: Done) -> str:
         """In a sentence."""
         return (
-            f"Meanwhile {self.ready - before.ready} files of {INTAKE_SECONDS:.0f} s were taken in, the "
+            f"meanwhile {self.ready - before.ready} files of {INTAKE_SECONDS:.0f} s were taken in, the "
             f"classifier computed for {self.worker_seconds - before.worker_seconds:.1f} s and proposed for "
             f"{self.scored - before.scored} tracks, and a fine-tune did {self.steps - before.steps} steps."
         )
@@ -104,6 +108,7 @@ class Load:
         self._root, self._app = root, app
         self._files = 0
         self._run: RunRecord | None = None
+        self._all_in = 0
 
     def begin(self, seconds: float = 120.0) -> None:
         """Start the fine-tune and the scoring, and wait until both compute. Raises `TimeoutError`."""
@@ -129,6 +134,13 @@ class Load:
             write_tone(aside / name, 300.0 + self._files, seconds=seconds)
         for path in aside.iterdir():
             path.rename(self._root / "jazz" / path.name)
+
+    def keep_coming(self) -> None:
+        """Put new files into the folder where those before are taken in."""
+        ready = self.done().ready
+        if ready >= self._all_in:
+            self.take_in()
+            self._all_in = ready + INTAKE_FILES
 
     def done(self) -> Done:
         """How far it is now."""

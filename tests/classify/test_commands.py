@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from assistant.classify.store import versions
 from assistant.cli import main
 from assistant.library.library import Library
 from tests.classify.labelled_sounds import RATE, SECONDS, TrainedHead, add, sound
@@ -83,3 +84,28 @@ def test_an_interrupt_leaves_the_last_good_model(own: Library) -> None:
         training.send_signal(signal.SIGINT)
         assert training.wait(60) == 130
     assert {path.name for path in folder.iterdir()} == before
+
+
+def test_decisions_by_command_are_learned_in_the_background(
+    own: Library, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[classifier]\nretrain_after = 2\nfolds = 3\n")
+    words = ["--library", str(own.root), "--config", str(config)]
+    names = [f"{number}.wav" for number in range(7, 10)]
+    tracks = [add(own, name, sound("rock", number)) for number, name in enumerate(names, start=7)]
+    before = {report.version for report in versions(own)}
+    assert main([*words, "label", "set", names[0], "rock"]) == 0
+    assert "in the background" not in "".join(capsys.readouterr())
+    assert main([*words, "label", "set", names[1], "rock"]) == 0
+    assert "in the background" in "".join(capsys.readouterr()), "said, and nothing waits for it"
+    deadline = time.monotonic() + 60
+    while own.ledger.proposal(tracks[2]) is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert own.paths.learning_log.read_text() == ""
+    proposal = own.ledger.proposal(tracks[2])
+    assert proposal is not None
+    assert proposal.genre == "rock"
+    assert len({report.version for report in versions(own)} - before) == 1
+    assert main([*words, "label", "set", names[2], "rock"]) == 0
+    assert "in the background" not in "".join(capsys.readouterr()), "it has just learned"

@@ -92,6 +92,18 @@ def test_a_caption_of_ones_own_is_in_both_files_and_goes_away_again(library: Lib
     assert made.lower().replace("jazz", "blues") == again.lower()
 
 
+def test_without_its_json_a_caption_can_be_written_and_is_not_lost(library: Library) -> None:
+    track = make_track(library, "jazz/song.mp3")
+    assert track.info
+    assert track.caption
+    (library.root / track.info).unlink()
+    assert edit_caption(library, track, " My  own\nwords. ") == "My own words."
+    with pytest.raises(FileError, match="no JSON any more"):
+        edit_caption(library, track, "")
+    assert (library.root / track.caption).read_text("utf-8") == "My own words.\n"
+    assert not (library.root / track.info).exists()
+
+
 def test_a_track_without_a_caption_says_when_it_gets_one(library: Library) -> None:
     track = library.ledger.add_track(Path("x.wav"), "c", 1, 1)
     with pytest.raises(FileError, match="no caption yet"):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
 from assistant.musicgen import backend
 from assistant.musicgen.engine.engine import Clip, Engine, Request
 from assistant.musicgen.engine.sampler import Sampling
+from assistant.musicgen.engine.weights import Weights, pack_weights
 from tests.musicgen.random_t5 import use_random_t5
 from tests.musicgen.tiny_models import tiny_configs
 
@@ -52,7 +55,7 @@ def language_model(
     return _spread(use_random_t5(lm))
 
 
-def melody_model(*, spread: bool = True) -> Any:
+def melody_model(*, spread: bool = True, **more: Any) -> Any:
     """The same, built as Meta's melody model is: chroma and words before the music."""
     from audiocraft.models import builders
     from omegaconf import OmegaConf
@@ -61,6 +64,7 @@ def melody_model(*, spread: bool = True) -> Any:
 
     _codec, config = tiny_configs()
     follow_melodies(config)
+    config["transformer_lm"].update(more)
     config["dataset"]["segment_duration"] = SPAN
     torch.manual_seed(4)
     with no_demucs_needed():
@@ -101,9 +105,26 @@ def codec(channels: int = 1, *, lstm: int = 2, norm: str = "weight_norm") -> Any
     return (InterleaveStereoCompressionModel(model) if channels == 2 else model).eval()
 
 
-def engine(lm: Any, precision: str = "float32", channels: int = 1) -> Engine:
-    """Our engine over the model."""
-    return Engine("test", lm, codec(channels), span=SPAN, precision=precision)
+def engine(lm: Any, precision: str = "float32", channels: int = 1, *, alone: bool = True) -> Engine:
+    """Our engine over the model, for one CPU thread or as for several."""
+    with computed(alone=alone):
+        return Engine("test", lm, codec(channels), span=SPAN, precision=precision)
+
+
+def packed(lm: Any, precision: str, *, alone: bool = True) -> Weights:
+    """The weights of the model, for one CPU thread or as for several and for GPUs."""
+    with computed(alone=alone):
+        weights = pack_weights(lm, precision)
+    assert weights.alone == alone
+    return weights
+
+
+@contextmanager
+def computed(*, alone: bool) -> Iterator[None]:
+    """Pack models inside as those that one CPU thread computes, or as larger ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backend, "worth_threads", lambda _parameters: not alone)
+        yield
 
 
 def tokens(made: Engine, clips: Sequence[Clip], request: Request) -> Tensor:

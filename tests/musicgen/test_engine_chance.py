@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from scipy.stats import chisquare
 from assistant.musicgen.engine import engine as engines
 from assistant.musicgen.engine.engine import Clip, Request
 from assistant.musicgen.engine.noise import philox, uniforms
-from assistant.musicgen.engine.sampler import Sampling, choose
+from assistant.musicgen.engine.sampler import Sampling, choose, draw_on_device
 from tests.musicgen.engines import codec, engine, language_model, tokens
 
 DRAWS = 200_000
+Draw = Callable[[torch.Tensor, torch.Tensor, Sampling], torch.Tensor]
 
 
 def words(*numbers: int) -> np.ndarray[Any, Any]:
@@ -57,7 +59,8 @@ def test_a_number_has_its_place() -> None:
         Sampling(1.0, top_k=1),
     ],
 )
-def test_the_law_is_audiocrafts(sampling: Sampling, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("by", [choose, draw_on_device])
+def test_the_law_is_audiocrafts(sampling: Sampling, by: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
     from audiocraft.utils import utils
 
     logits = torch.randn(150, generator=torch.Generator().manual_seed(1)) * 2
@@ -81,13 +84,7 @@ def test_the_law_is_audiocrafts(sampling: Sampling, monkeypatch: pytest.MonkeyPa
     found = []
     for seed in range(DRAWS // 50_000):
         uniform = torch.from_numpy(uniforms([(seed, 0)], 0, 12_500, 4)).view(-1)
-        drawn = choose(
-            logits.expand(len(uniform), -1),
-            uniform,
-            sampling.temperature,
-            sampling.top_k,
-            sampling.top_p,
-        )
+        drawn = by(logits.expand(len(uniform), -1), uniform, sampling)
         found.append(torch.bincount(drawn, minlength=150).numpy())
     counts = np.sum(found, axis=0)
     assert counts[expected == 0].sum() == 0
@@ -101,17 +98,28 @@ def test_the_law_is_audiocrafts(sampling: Sampling, monkeypatch: pytest.MonkeyPa
         assert chisquare(observed, wanted * observed.sum() / wanted.sum()).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
-def test_a_clip_is_the_same_alone_and_among_eight(precision: str) -> None:
+def test_equal_logits_are_drawn_or_left_out_together() -> None:
+    """As audiocraft has it: all that equal the last of the likeliest."""
+    logits = torch.tensor([1.0, 2.0, 1.0, 0.0, 2.0, 1.0]).expand(4_000, -1)
+    uniform = torch.from_numpy(uniforms([(1, 0)], 0, 1_000, 4)).view(-1)
+    for top_k, expected in ((1, {1, 4}), (2, {1, 4}), (3, {0, 1, 2, 4, 5}), (6, {0, 1, 2, 3, 4, 5})):
+        for by in (choose, draw_on_device):
+            assert set(by(logits, uniform, Sampling(1.0, top_k)).tolist()) == expected
+
+
+@pytest.mark.parametrize(
+    ("precision", "alone"), [("float32", True), ("float16", True), ("int8", True), ("float32", False)]
+)
+def test_a_clip_is_the_same_alone_and_among_eight(precision: str, alone: bool) -> None:
     lm = language_model(dim=96, heads=4, layers=3)
-    made = engine(lm, precision)
+    made = engine(lm, precision, alone=alone)
     prompts = ["", "rock", *(" ".join(["blues"] * number) for number in (3, 9, 15, 16, 20, 40))]
     clips = [Clip(seed, (prompt,)) for seed, prompt in enumerate(prompts, 7)]
     request = Request(90, sampling=Sampling(1.0, top_k=50), stride=40)
     together = made.make(clips, request)
     for clip, sound in zip(clips, together, strict=True):
-        (alone,) = made.make([clip], request)
-        assert np.array_equal(alone, sound)
+        (by_itself,) = made.make([clip], request)
+        assert np.array_equal(by_itself, sound)
     assert len({sound.tobytes() for sound in together}) == len(clips)
 
 

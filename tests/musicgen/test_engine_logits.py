@@ -14,7 +14,7 @@ from assistant.musicgen.engine.engine import Clip, Request
 from assistant.musicgen.engine.products import Halves, SplitHalves, on_cpu, pack
 from assistant.musicgen.engine.sampler import Sampling
 from assistant.musicgen.engine.weights import Weights, pack_weights
-from tests.musicgen.engines import engine, language_model, tokens
+from tests.musicgen.engines import engine, language_model, packed, tokens
 
 FRAMES = 70
 PROMPT = "a slow jazz tune"
@@ -68,11 +68,14 @@ def off(found: torch.Tensor, expected: torch.Tensor) -> float:
     return float((found - expected).abs().max() / expected.abs().max())
 
 
+@pytest.mark.parametrize("alone", [True, False])
 @pytest.mark.parametrize(
     ("precision", "allowed"), [("float32", 1e-4), ("float16", 1e-2), ("bfloat16", 3e-2), ("int8", 5e-2)]
 )
-def test_logits_are_audiocrafts(lm: Any, codes: torch.Tensor, precision: str, allowed: float) -> None:
-    weights = pack_weights(lm, precision)
+def test_logits_are_audiocrafts(
+    lm: Any, codes: torch.Tensor, precision: str, allowed: float, alone: bool
+) -> None:
+    weights = packed(lm, precision, alone=alone)
     expected = audiocrafts(lm, codes, weights)
     found = taught(weights, lm, codes, guided=True)
     for row in range(2):  # with words, and without
@@ -94,7 +97,7 @@ def test_the_loss_stays(lm: Any, codes: torch.Tensor, precision: str, allowed: f
 
 def test_a_step_over_a_bucket_is_the_step(lm: Any, codes: torch.Tensor) -> None:
     """What a CUDA graph replays: more places than were written, of which only the device knows."""
-    weights = pack_weights(lm, "float32")
+    weights = packed(lm, "float32", alone=False)
     found = taught(weights, lm, codes, guided=True, bucket=16)
     assert off(found, audiocrafts(lm, codes, weights)) < 1e-5
 
@@ -105,7 +108,7 @@ def test_small_models_keep_halves_unless_asked_for_more(lm: Any) -> None:
 
 
 def test_the_stack_is_compiled(lm: Any) -> None:
-    assert isinstance(pack_weights(lm, "float32").step, torch.jit.ScriptModule)
+    assert isinstance(packed(lm, "float32", alone=False).step, torch.jit.ScriptModule)
 
 
 def test_halves_are_used_where_they_lose_nothing() -> None:

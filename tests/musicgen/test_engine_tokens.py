@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -33,9 +34,9 @@ def lm() -> Any:
     return language_model()
 
 
-@pytest.fixture(scope="module")
-def made(lm: Any) -> Engine:
-    return engine(lm)
+@pytest.fixture(scope="module", params=["one thread", "several"])
+def made(lm: Any, request: pytest.FixtureRequest) -> Engine:
+    return engine(lm, alone=request.param == "one thread")
 
 
 def given(codebooks: int, frames: int, card: int = 64) -> torch.Tensor:
@@ -147,9 +148,8 @@ def test_biases_and_layer_scales() -> None:
         for name, weight in lm.named_parameters():
             if name.endswith("bias") and "norm" not in name:
                 weight.normal_(std=0.3, generator=torch.Generator().manual_seed(7))
-    made = engine(lm)
-    for prompt in (PROMPTS[0], ""):
-        found = tokens(made, [Clip(0, (prompt,))], Request(FRAMES, sampling=GREEDY))
+    for prompt, alone in product((PROMPTS[0], ""), (True, False)):
+        found = tokens(engine(lm, alone=alone), [Clip(0, (prompt,))], Request(FRAMES, sampling=GREEDY))
         assert torch.equal(found[0], audiocrafts(lm, prompt or None, FRAMES))
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -12,11 +16,37 @@ from textual.pilot import Pilot
 
 from assistant.config import Settings
 from assistant.library.library import Library, create_library
+from assistant.runs import launch
+from assistant.runs.record import list_runs
+from tests.tui.pressed import WRITE, read_pressed, record, write_pressed
 from tests.tui.ssh_host import Host, sshd
-from tests.tui.tui_library import Opened, add_track, propose, settle, until
+from tests.tui.tui_library import Opened, add_clip, add_track, propose, settle, until
 from tui.app import MusicHelperApp
 
 DAYS = 3
+WORKER = Path(__file__).with_name("worker_with_fake_training.py")
+
+
+@pytest.fixture(scope="session")
+def found_pressed() -> Iterator[dict[str, set[str]]]:
+    """The tests that did an action by its key; written down at the end where that is wanted."""
+    found: dict[str, set[str]] = {}
+    yield found
+    if WRITE:
+        write_pressed(found)
+
+
+@pytest.fixture(autouse=True)
+def pressed(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, found_pressed: dict[str, set[str]]
+) -> Iterator[None]:
+    """Hold a test to the actions that it is said to do by their keys."""
+    done, name = record(monkeypatch), request.node.originalname
+    yield
+    for action in done:
+        found_pressed.setdefault(action, set()).add(name)
+    if not WRITE:
+        assert {action for action, test in read_pressed().items() if test == name} <= done
 
 
 @pytest.fixture
@@ -70,3 +100,24 @@ def opened(music: Library) -> Opened:
             yield pilot
 
     return open_app
+
+
+@pytest.fixture
+def runs(music: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
+    """Runs whose training is a countdown, in processes of their own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(launch, "WORKER_COMMAND", (sys.executable, str(WORKER)))
+    yield music
+    for run in list_runs(music):
+        if run.live and run.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(run.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def clips(music: Library) -> Iterator[Library]:
+    """The library with three clips."""
+    for number in (1, 2, 3):
+        add_clip(music, f"{number}.wav", prompt=f"prompt {number}", seed=number)
+    yield music
+    music.close()

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from assistant.errors import CallError
 from assistant.i18n import set_language
+from tests.tui.pressed import read_pressed
 from tui.actions import (
     ACTIONS,
     PALETTE_KEY,
@@ -28,6 +32,15 @@ def test_there_is_no_combination_but_two_that_every_terminal_knows() -> None:
     for item in ACTIONS:
         for key in item.keys:
             assert key in (PALETTE_KEY, REDRAW_KEY) or "+" not in key, item.id
+
+
+def test_each_action_has_a_test_that_presses_its_key() -> None:
+    pressed, tests = read_pressed(), set[str]()
+    for path in Path(__file__).parent.glob("test_*.py"):
+        tests |= set(re.findall(r"^async def (test_\w+)", path.read_text("utf-8"), re.MULTILINE))
+    assert [item.id for item in ACTIONS if item.id not in pressed] == []
+    assert {item.id for item in ACTIONS} >= pressed.keys()
+    assert tests >= set(pressed.values())
 
 
 NOT_OF_THE_LOOP = (  # the palette has them

@@ -308,3 +308,22 @@ async def test_a_folder_that_cannot_be_made_is_explained(tmp_path: Path) -> None
         await until(pilot, lambda: isinstance(app.screen, TextDialog))
         await pilot.press("escape")
         assert isinstance(app.screen, WelcomeScreen)
+
+
+async def test_letters_on_home_lead_to_pages(opened: Opened) -> None:
+    async with opened() as pilot:
+        for key, name in zip("iltgr", ("intake", "label", "train", "generate", "runs"), strict=True):
+            await pilot.press(key)
+            await settle(pilot)
+            assert pilot.app.current_mode == name
+            await pilot.press("f2")
+            await settle(pilot)
+
+
+async def test_all_is_drawn_anew_with_a_key(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened() as pilot:
+        await settle(pilot)
+        forgotten: list[bool] = []
+        monkeypatch.setattr(pilot.app._shown, "forget", lambda: forgotten.append(True))
+        await pilot.press("ctrl+l")
+        assert forgotten

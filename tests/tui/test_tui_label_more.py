@@ -135,6 +135,22 @@ async def test_a_caption_is_written_in_place_and_letters_are_text(opened: Opened
         assert "Slow." in (music.root / "jazz/song a.txt").read_text("utf-8")
 
 
+async def test_a_caption_without_its_json_is_written_all_the_same(opened: Opened, music: Library) -> None:
+    file = music.root / "unknow/song a.txt"
+    before = file.read_text("utf-8")
+    async with opened(mode="label") as pilot:
+        await until(pilot, lambda: before.strip() in screen_text(pilot))
+        await press(pilot, "e")
+        await pilot.press(*" Slow.", "enter")
+        await until(pilot, lambda: "Caption saved." in screen_text(pilot))
+        assert file.read_text("utf-8") == before.strip() + " Slow.\n"
+        await press(pilot, "e")
+        page(pilot).query_one("#label-edit").text = ""  # type: ignore[attr-defined]
+        await pilot.press("enter")
+        await until(pilot, lambda: "no JSON any more" in screen_text(pilot))
+        assert file.read_text("utf-8") == before.strip() + " Slow.\n"
+
+
 async def test_an_empty_caption_brings_back_what_was_made(opened: Opened, music: Library) -> None:
     with_captions(music)
     file = music.root / "unknow/song a.txt"

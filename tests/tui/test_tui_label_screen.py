@@ -13,6 +13,7 @@ from textual.widgets import Input
 from assistant.library.ledger import Proposal
 from assistant.library.library import Library
 from tests.tui.tui_library import Opened, add_track, propose, screen_text, settle, until
+from tui.actions import DIGITS
 from tui.app import MusicHelperApp
 from tui.screens.accept import AcceptScreen
 from tui.screens.label import LabelScreen
@@ -77,7 +78,7 @@ async def test_enter_accepts_and_the_files_have_moved(opened: Opened, music: Lib
 
 async def test_arrows_choose_another_proposal_and_digits_any_of_ten(opened: Opened, music: Library) -> None:
     async with opened(mode="label") as pilot:
-        await press(pilot, "down", "enter", "0")
+        await press(pilot, "down", "up", "down", "enter", "0")
         assert (music.root / "blues/song a.wav").exists()
         assert (music.root / "rock/song b.wav").exists()
 
@@ -235,7 +236,7 @@ async def test_accepting_all_shows_first_what_it_means_and_is_one_undo(
         await press(pilot, "A")
         assert isinstance(pilot.app.screen, AcceptScreen)
         await until(pilot, lambda: "1 track would be labelled" in screen_text(pilot))
-        await pilot.press("left", "left")
+        await pilot.press("left", "right", "left", "left")
         await until(pilot, lambda: "2 tracks would be labelled" in screen_text(pilot))
         assert (music.root / "unknow/song b.wav").exists()
         await pilot.press("enter")
@@ -310,3 +311,19 @@ async def test_space_plays_and_stops(opened: Opened, music: Library) -> None:
         assert screen.query_one("#label-wave").share == 0.5  # type: ignore[attr-defined]
         await press(pilot, "enter")  # its file moves, so it falls silent
         assert played[-1] is None
+
+
+async def test_each_digit_gives_its_genre(opened: Opened, music: Library) -> None:
+    async with opened(mode="label") as pilot:
+        screen = await ready(pilot)
+        assert len(screen.session.genres) >= len(DIGITS)
+        for digit, genre in zip(DIGITS, screen.session.genres, strict=False):
+            await press(pilot, digit)
+            assert (music.root / genre / "song a.wav").exists()
+            await press(pilot, "u")
+
+
+async def test_one_looks_at_others_and_comes_back(opened: Opened) -> None:
+    async with opened(mode="label") as pilot:
+        await press(pilot, "n", "n", "p")
+        assert name(page(pilot)) == "song b.wav"

@@ -75,6 +75,18 @@ def test_decisions_go_on_to_the_next_open_one() -> None:
     assert made.left == 0
 
 
+def test_what_was_skipped_and_taken_back_is_where_it_was() -> None:
+    made = session(1, 2, 3, 4)
+    made.decide(1, "label", "jazz", 0.0)
+    made.decide(2, "skip", None, 1.0)
+    made.decide(3, "skip", None, 2.0)
+    assert order(made) == [1, 4, 2, 3]
+    for track in (3, 2):
+        assert made.take_back([track])
+        assert here(made) == track
+    assert order(made) == [1, 2, 3, 4]
+
+
 def test_taking_back_goes_there() -> None:
     made = session(1, 2)
     made.decide(1, "label", "jazz", 0.0)

@@ -158,6 +158,12 @@ async def settle(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    """Press keys, and wait until they have done all they do."""
+    await pilot.press(*keys)
+    await settle(pilot)
+
+
 def text_of(pilot: Pilot[None], selector: str) -> str:
     """What a widget of the screen in front says, however its lines are broken."""
     return " ".join(str(pilot.app.screen.query_one(selector).render()).split())

@@ -42,6 +42,12 @@ class ClipPage(Page):
         """The clip under the cursor."""
         return self.clip_view.current
 
+    def wanted_clip(self) -> ClipRow | None:
+        """The clip under the cursor, for a key that does something with it. Says where there is none."""
+        if self.clip is None:
+            self.app.say(_("There is no clip here."))
+        return self.clip
+
     def clips_changed(self) -> None:
         """Read the clips anew."""
         raise NotImplementedError
@@ -57,7 +63,7 @@ class ClipPage(Page):
     # Hearing
 
     def action_play(self) -> None:
-        clip = self.clip
+        clip = self.wanted_clip()
         if clip is not None:
             self.bridge.listening.toggle(clip.trash or clip.path, loop=self._loop)
 
@@ -69,7 +75,7 @@ class ClipPage(Page):
             listening.play(clip.path, listening.position(), loop=self._loop)
 
     def action_seek(self, direction: int) -> None:
-        clip, listening = self.clip, self.bridge.listening
+        clip, listening = self.wanted_clip(), self.bridge.listening
         if clip is None:
             return
         now = listening.position() if listening.playing() == clip.path else 0.0
@@ -90,27 +96,27 @@ class ClipPage(Page):
     # Judging
 
     def action_rate(self, rating: int) -> None:
-        clip = self.clip
+        clip = self.wanted_clip()
         if clip is not None:
             # The same digit again takes the rating away.
-            self._judge("rating", 0 if clip.rating == rating else rating)
+            self._judge(clip, "rating", 0 if clip.rating == rating else rating)
 
     def action_favour(self) -> None:
-        clip = self.clip
+        clip = self.wanted_clip()
         if clip is not None:
-            self._judge("favourite", not clip.favourite)
+            self._judge(clip, "favourite", not clip.favourite)
 
     def action_reject(self) -> None:
-        clip = self.clip
+        clip = self.wanted_clip()
         if clip is not None:
             if self.bridge.listening.playing() == clip.path:
                 self.bridge.listening.stop()
-            self._judge("rejected", clip.trash is None)
+            self._judge(clip, "rejected", clip.trash is None)
 
     def action_note(self) -> None:
         from tui.screens.ask import AskScreen
 
-        clip = self.clip
+        clip = self.wanted_clip()
         if clip is not None:
             self.app.push_screen(
                 AskScreen(_("A note on the clip"), clip.note),
@@ -123,10 +129,8 @@ class ClipPage(Page):
     def action_redo(self) -> None:
         self.bridge.studio.undo_judgement(self, again=True)
 
-    def _judge(self, what: str, value: Any) -> None:
-        clip = self.clip
-        if clip is not None:
-            self.bridge.studio.judge(self, clip.id, what, value)
+    def _judge(self, clip: ClipRow, what: str, value: Any) -> None:
+        self.bridge.studio.judge(self, clip.id, what, value)
 
     @on(Judged)
     def _judged(self, event: Judged) -> None:
@@ -158,7 +162,7 @@ class ClipPage(Page):
     # Comparing
 
     def action_compare(self) -> None:
-        clip, view = self.clip, self.clip_view
+        clip, view = self.wanted_clip(), self.clip_view
         if clip is None:
             return
         if view.first is None or view.first.id == clip.id:
@@ -187,7 +191,7 @@ class ClipPage(Page):
     def action_export(self) -> None:
         from tui.screens.export_clip import ExportScreen
 
-        clip = self.clip
+        clip = self.wanted_clip()
         if clip is None:
             return
 
@@ -206,7 +210,7 @@ class ClipPage(Page):
         self.app.say(_("Written: {path}").format(path=home_short(event.path)), seconds=6)
 
     def action_recipe(self) -> None:
-        clip = self.clip
+        clip = self.wanted_clip()
         if clip is not None:
             width = max(map(len, clip.recipe), default=0) + 2
             text = "\n".join(

@@ -164,13 +164,13 @@ class GenerateScreen(ClipPage):
         self._reuse(seed=False, count=generating.VARIATIONS)
 
     def action_continue(self) -> None:
-        clip = self.clip
+        clip = self.wanted_clip()
         if clip is not None:
             values = generating.from_recipe(clip.recipe, seed=False) | {"melody": None}
             self._put(values | {"continue_from": str(clip.path)}, _("The form goes on from this clip."))
 
     def action_melody(self) -> None:
-        clip = self.clip
+        clip = self.wanted_clip()
         if clip is not None:
             values = {"melody": str(clip.path), "continue_from": None, "seed": None}
             model = str(self.values["model"])
@@ -181,7 +181,7 @@ class GenerateScreen(ClipPage):
 
     def action_beside(self) -> None:
         """The same prompt and seed with the base of the clip's model, then both by turns."""
-        clip = self.clip
+        clip = self.wanted_clip()
         if clip is None or self._busy():
             return
         other = generating.other_model(clip, self._models, str(self.values["model"]))
@@ -207,7 +207,7 @@ class GenerateScreen(ClipPage):
             super().action_play()
 
     def _reuse(self, *, seed: bool, count: int = 1) -> None:
-        clip = self.clip
+        clip = self.wanted_clip()
         if clip is not None:
             self._put(generating.from_recipe(clip.recipe, seed=seed) | {"count": count}, "")
             self.action_start()

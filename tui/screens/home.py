@@ -42,7 +42,7 @@ class HomeScreen(Page):
     def fill(self) -> None:
         self.query_one("#home-folder").border_title = _("In the folder")
         self.query_one("#home-now").border_title = _("Now")
-        self.query_one("#home-next").border_title = _("Next")
+        self.query_one("#home-next").border_title = _("Next step")
 
     def arrive(self) -> None:
         self.bridge.read_snapshot(self.app)

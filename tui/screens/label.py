@@ -144,7 +144,7 @@ class LabelScreen(LabelKeys):
     @on(Decided)
     def _decided(self, event: Decided) -> None:
         self.busy = False
-        self.bridge.read_snapshot(self.app)
+        self.app.read_soon()
         before = self.session.current
         here = before is not None and before.track.id == event.track
         row = self.session.index
@@ -152,7 +152,9 @@ class LabelScreen(LabelKeys):
         self.details.pop(event.track, None)
         self._asked.discard(event.track)
         word = status(event.action).word
-        self.lines.word = f"{word}: {visible(event.genre)}" if event.genre else word
+        if event.genre:
+            word = _("{what}: {genre}").format(what=word, genre=visible(event.genre))
+        self.lines.word = word
         self._tell_problems(event.problems)
         if here and event.action != "skip":
             self.query_one("#label-queue", RowList).redraw(row)
@@ -163,7 +165,7 @@ class LabelScreen(LabelKeys):
     @on(Undone)
     def _undone(self, event: Undone) -> None:
         self.busy = False
-        self.bridge.read_snapshot(self.app)
+        self.app.read_soon()
         if not event.tracks:
             self.lines.word = _("Nothing to redo.") if event.again else _("Nothing to undo.")
             self.query_one("#label-word", Drawn).redraw()
@@ -187,7 +189,7 @@ class LabelScreen(LabelKeys):
     @on(Accepted)
     def _accepted(self, event: Accepted) -> None:
         self.busy = False
-        self.bridge.read_snapshot(self.app)
+        self.app.read_soon()
         self.session.decide_many(event.tracks, time.monotonic())
         count = len(event.tracks)
         self.lines.word = ngettext(
@@ -266,11 +268,11 @@ class LabelScreen(LabelKeys):
         self._paint_details()
         for drawn in self.query(Drawn):
             drawn.redraw()
-        self.fetch()
 
         def painted() -> None:
             if painting == self._paintings:
                 self._painted = time.monotonic()
+                self.fetch()  # its threads would hold up the painting
 
         self.call_after_refresh(painted)
 

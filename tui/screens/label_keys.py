@@ -25,6 +25,7 @@ from tui.widgets.waveform import Waveform
 
 if TYPE_CHECKING:
     from assistant.label.views import View
+    from tui.actions import Action
 
 GUARD_SECONDS = 0.15
 """A key this soon after an item was painted was meant for the one before it."""
@@ -94,6 +95,10 @@ class LabelKeys(Page):
         event.prevent_default()
         if self.busy or self._painted is None or event.time < self._painted + self.guard_seconds:
             return
+        self.do(action)
+
+    def do(self, action: Action) -> None:
+        """Do what a key stands for."""
         name, _bracket, argument = action.call.partition("(")
         method = getattr(self, f"action_{name}")
         if argument:

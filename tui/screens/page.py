@@ -74,8 +74,7 @@ class Page(TakesNews, Screen[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self.app.pages.add(self)
-        if self.app.is_running:  # an app that is being left takes the widgets away meanwhile
-            self._fill()
+        self._fill()
 
     def on_screen_resume(self) -> None:
         if self.app.is_running:
@@ -95,6 +94,8 @@ class Page(TakesNews, Screen[None], inherit_bindings=False):
             self.show_snapshot(self.app.snapshot)
 
     def _fill(self) -> None:
+        if not self.app.is_running or not self.query(KeyBar):
+            return  # an app that is being left takes the widgets away meanwhile
         self.fill()
         self.filled = True
         self.take_snapshot()

@@ -120,6 +120,16 @@ class TrainScreen(RunPage):
     def action_classifier(self) -> None:
         self.bridge.start_classifier(self.app)
 
+    def action_look(self, number: int) -> None:
+        if not self._shows_run:
+            self.action_view()
+        if self._shows_run:
+            super().action_look(number)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Curves that are not in sight stay as they are."""
+        return self._shows_run or action not in ("axis", "log_axis", "zoom", "pan")
+
     def action_view(self) -> None:
         if self._shows_run:
             self._show_pane(False)

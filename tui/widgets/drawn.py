@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from textual.content import Content
+from textual.reactive import reactive
 from textual.widget import Widget
 
 LEAST_CELLS = 10
@@ -12,6 +13,8 @@ LEAST_CELLS = 10
 
 class Redrawn(Widget):
     """Draws itself when its size changes, and by `redraw` where what it says has changed."""
+
+    auto_links = reactive(False)
 
     _drawn: Content | None = None
     _ahead: Content | None = None

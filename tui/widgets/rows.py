@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Generic, TypeVar, overload
 
+from rich.segment import Segment
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -12,12 +13,12 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.style import Style
-from textual.visual import Visual
 
 from tui.actions import bindings_of
 
 Row = TypeVar("Row")
 AGE_SECONDS = 20.0
+ROWS_KEPT = 500
 CURSOR_STYLE = "$block-cursor-foreground on $block-cursor-background"
 Draw = Callable[[Row, int], Content]
 
@@ -58,6 +59,7 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
     """
 
     cursor = reactive(0, repaint=False)
+    auto_links = reactive(False)  # looking for them costs a sixth of the time of painting
 
     class Moved(Message):
         """The cursor is on another row."""
@@ -89,6 +91,12 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
         self._key = key
         self._empty = empty
         self._rows: Sequence[Row] = ()
+        self._painted: dict[int, Content] = {}
+        """What was painted of rows, by their places."""
+        self._style = Style.null()
+        self._width = 0
+        self._parsed_for = ""
+        self._parsed_styles: dict[str, Style] = {}
         self.always_marked = False
         """Show the cursor also without the focus."""
         self.centred = False
@@ -120,10 +128,16 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
             else:
                 found = next((index for index, row in enumerate(rows) if self._key(row) == marked), None)
             place = place if found is None else found
+        before = self.cursor
         self.virtual_size = Size(self.size.width, len(rows))
         self.set_reactive(RowList.cursor, max(0, min(place, len(rows) - 1)))
         self._keep_in_sight()
-        self.refresh()
+        top, width = self.scroll_offset.y, self._cells
+        moved = {before, self.cursor} if before != self.cursor else ()
+        for index in range(top, top + self.size.height):
+            painted, content = self._painted.get(index), self._content(index, width)
+            if painted is None or not painted.is_same(content) or index in moved:
+                self.redraw(index)
 
     def redraw(self, index: int) -> None:
         """Draw one row anew."""
@@ -170,17 +184,42 @@ class RowList(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
     def action_edge(self, last: int) -> None:
         self.mark(len(self._rows) - 1 if last else 0)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._style, self._width = self.visual_style, self._cells  # dear, and the same for all rows
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width  # without the scrollbar
-        index = y + self.scroll_offset.y
-        style = self.visual_style
+        index, style, width = y + self.scroll_offset.y, self._style, self._width
+        if len(self._painted) > ROWS_KEPT:
+            self._painted.clear()
+        content = self._painted[index] = self._content(index, width)
+        if index == self.cursor and self._rows and (self.has_focus or self.always_marked):
+            style += self._parsed(CURSOR_STYLE)
+        # Not by `Visual.to_strips`, which makes each cell a style of its own for text to be selected.
+        content = content.truncate(width)
+        pieces = content.render(style, end="", parse_style=self._parsed)
+        line = Strip([Segment(text, part.rich_style) for text, part in pieces], content.cell_length)
+        return line.extend_cell_length(width, style.rich_style)
+
+    def _parsed(self, style: str | Style) -> Style:
+        if isinstance(style, Style):
+            return style
+        theme = self.app.theme
+        if theme != self._parsed_for:
+            self._parsed_for = theme
+            self._parsed_styles.clear()
+        found = self._parsed_styles.get(style)
+        if found is None:
+            found = self._parsed_styles[style] = Style.parse(style, self.app.theme_variables)
+        return found
+
+    def _content(self, index: int, width: int) -> Content:
+        """What is to be painted at a place."""
         if index < len(self._rows):
-            content = self._draw(self._rows[index], width)
-            if index == self.cursor and (self.has_focus or self.always_marked):
-                style += Style.parse(CURSOR_STYLE, self.app.theme_variables)
-        elif y == 0 and not self._rows:
-            content = Content.styled(self._empty(), "$dim")
-        else:
-            return Strip.blank(width, style.rich_style)
-        strips = Visual.to_strips(self, content.truncate(width), width, 1, style, pad=True)
-        return strips[0] if strips else Strip.blank(width, style.rich_style)
+            return self._draw(self._rows[index], width)
+        return Content.styled(self._empty(), "$dim") if index == 0 else Content("")
+
+    @property
+    def _cells(self) -> int:
+        """Of a row, without the scrollbar."""
+        return self.scrollable_content_region.width

@@ -87,9 +87,12 @@ class RunPanel(Vertical):
 
     def show(self, view: RunView | None, empty: str = "") -> None:
         """Show a run, or words where there is none."""
+        arrived = self._view is None and view is not None
         self._view, self._empty = view, empty
         if not self.is_mounted:
             return
+        if arrived and self.look == "samples" and self.screen.focused is None:
+            self.call_after_refresh(self.query_one(SampleList).focus)
         self.query_one("#run-head", Drawn).redraw()
         self.query_one("#run-looks", Drawn).redraw()
         self.query_one("#run-notes", Drawn).redraw(layout=True)

@@ -42,6 +42,7 @@ class Waveform(Widget):
 
     DEFAULT_CSS = "Waveform { height: 3; }"
 
+    auto_links = reactive(False)
     share = reactive(0.0)
     """How much of it was heard, from 0 to 1."""
 

@@ -17,7 +17,6 @@ from assistant.library.ledger.rows import (
     genre_to_column,
     moves_as_json,
     proposal_of_row,
-    track_of_row,
 )
 
 _WITHOUT_GENRE = "(path >= :first AND path < :after OR instr(path, x'2f') = 0)"
@@ -59,19 +58,20 @@ class Decisions(Database):
         )
         return {row["track"]: proposal_of_row(row) for row in rows}
 
-    def unproposed_tracks(self, version: str, unlabelled: str) -> list[Track]:
-        """Ready tracks without a genre that have no proposal of this version since their last change.
+    def unproposed_tracks(self, version: str, unlabelled: str) -> list[int]:
+        """Numbers of ready tracks without a genre and without a proposal of this version since they changed.
 
         Those are tracks right in the root and below the folder `unlabelled`; the order is by path.
         """
         rows = self._database.execute(
-            "SELECT tracks.* FROM tracks LEFT JOIN proposals ON proposals.track = tracks.id "
+            "SELECT id FROM tracks LEFT JOIN proposals ON proposals.track = tracks.id "
             f"WHERE tracks.state = 'ready' AND {_WITHOUT_GENRE} AND wav IS NOT NULL AND NOT "
             "(coalesce(proposals.version, '') = :version AND coalesce(proposals.made, 0) >= tracks.changed) "
             "ORDER BY path",
             {**_folder_limits(unlabelled), "version": version},
         )
-        return [track_of_row(row) for row in rows]
+        rows.row_factory = None
+        return [number for (number,) in rows]
 
     def proposal(self, track_id: int) -> Proposal | None:
         """The proposal for a track."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from assistant.musicgen.engine.alone import AloneRows
 from assistant.musicgen.engine.conditioning import Condition
 from assistant.musicgen.engine.rows import Rows
 from assistant.musicgen.engine.sampler import Sampling, choose, guide
-from assistant.musicgen.engine.weights import Weights, scripted
+from assistant.musicgen.engine.weights import Weights
 
 UNKNOWN = -1
 _BUCKET = 256
@@ -61,8 +64,9 @@ class Decoder:
         words = [one.words for one in conditions if one.words is not None]
         rows_of = [*range(self._clips), *range(guided)]
         parts = [rows_of[: self._clips], rows_of[self._clips :]] if two_step and guided else [rows_of]
-        self._groups = [
-            Rows(weights, len(part), length, words if number == 0 else [])
+        make_rows = AloneRows if weights.alone else Rows
+        self._groups: list[AloneRows | Rows] = [
+            make_rows(weights, len(part), length, words if number == 0 else [])
             for number, part in enumerate(parts)
         ]
         self._rows_of = [
@@ -70,7 +74,6 @@ class Decoder:
             for part, group in zip(parts, self._groups, strict=True)
         ]
         self._counts = [len(part) for part in parts]
-        self._choose = scripted(choose) if device.type == "cpu" else choose
         self._graphs = graphs and device.type == "cuda"
         prefixes = torch.cat(
             [torch.stack([one.prefix[0] for one in conditions])]
@@ -91,35 +94,30 @@ class Decoder:
             group.prefill(torch.cat([before, known[part]], dim=1) + self._positions[:length])
             first += len(part)
 
-    def run(self, block: int) -> Iterator[int]:
+    def run(self, block: int) -> Generator[int, None, None]:
         """Decode all; after each `block` steps yields how many frames of all codebooks are decided."""
         last = self.sequence.shape[-1] - 1
         longest = max(self._weights.delays)
-        graphs: dict[int, torch.cuda.CUDAGraph] = {}
-        done: Any = None
         told = self._first
-        for step in range(self._first, last):
-            attended = self._prefix + step + 1
-            if self._graphs:
-                self._replay(graphs, attended)
-            else:
-                self._step(attended, None)
-            if step + 1 - told < block and step + 1 < last:
-                continue
-            if self._graphs:
+        done: Any = None
+        with self._replayed() if self._graphs else nullcontext(self._step_alone) as step_to:
+            for step in range(self._first, last):
+                step_to(self._prefix + step + 1)
+                if step + 1 - told < block and step + 1 < last:
+                    continue
+                before, told = told, step + 1
+                if not self._graphs:
+                    yield max(0, told - longest)
+                    continue
                 # The block before this one is awaited, so that the GPU always has one more to do.
                 ahead, done = done, torch.cuda.Event()  # type: ignore[no-untyped-call]
-                done.record()
+                done.record(torch.cuda.current_stream(self._weights.device))
                 if ahead is not None:
                     ahead.synchronize()
-                    yield max(0, told - longest)
-                told = step + 1
-            else:
-                told = step + 1
-                yield max(0, told - longest)
-        if done is not None:
-            done.synchronize()
-            yield last - longest
+                    yield max(0, before - longest)
+            if done is not None:
+                done.synchronize()
+                yield last - longest
 
     def frames(self, first: int, last: int) -> Tensor:
         """Decided tokens `[clips, codebooks, last - first]`."""
@@ -146,13 +144,7 @@ class Decoder:
         uniform = None
         if self._uniforms is not None:
             uniform = self._uniforms.index_select(0, self._cursor).squeeze(0)
-        chosen = self._choose(
-            self._mixed(whole),
-            uniform,
-            self._sampling.temperature,
-            self._sampling.top_k,
-            self._sampling.top_p,
-        )
+        chosen = choose(self._mixed(whole), uniform, self._sampling)
         self._cursor.add_(1)
         given = self.sequence.index_select(2, self._cursor).squeeze(2)
         chosen = torch.where(given == UNKNOWN, chosen, given)
@@ -179,28 +171,53 @@ class Decoder:
         """The step as a graph holds it: over more places than were written."""
         self._step(attended, self._bias(attended))
 
-    def _replay(self, graphs: dict[int, torch.cuda.CUDAGraph], attended: int) -> None:
-        bucket = min(-(-attended // _BUCKET) * _BUCKET, len(self._places))
-        if bucket not in graphs:
-            graphs[bucket] = self._captured(bucket)
-        graphs[bucket].replay()
+    def _step_alone(self, attended: int) -> None:
+        self._step(attended, None)
+
+    @contextmanager
+    def _replayed(self) -> Iterator[Callable[[int], None]]:
+        """Steps that replay CUDA graphs, one for each bucket.
+
+        All are freed together, and when none is under way: with a graph, newer versions of torch free the
+        workspace that cuBLAS has for the stream of capture, whose address the other graphs hold.
+        """
+        graphs: dict[int, torch.cuda.CUDAGraph] = {}
+
+        def step_to(attended: int) -> None:
+            bucket = min(-(-attended // _BUCKET) * _BUCKET, len(self._places))
+            if bucket not in graphs:
+                graphs[bucket] = self._captured(bucket)
+            graphs[bucket].replay()
+
+        try:
+            yield step_to
+        finally:
+            torch.cuda.current_stream(self._weights.device).synchronize()
+            graphs.clear()
 
     def _captured(self, bucket: int) -> torch.cuda.CUDAGraph:
         """The step for a bucket as a CUDA graph. The run before it, which capture needs, leaves no trace:
         what it wrote to the caches is written again."""
+        device = self._weights.device
         kept = self._cursor.clone(), self.sequence.clone()
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            self.step_in_bucket(bucket)
-        torch.cuda.current_stream().wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        # The codec of the window before may use the device in another thread.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            self.step_in_bucket(bucket)
+        side, graph = _side_stream(device), torch.cuda.CUDAGraph()
+        with torch.cuda.device(device):
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                self.step_in_bucket(bucket)
+            torch.cuda.current_stream().wait_stream(side)
+            # The codec of the window before may use the device in another thread.
+            with torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local"):
+                self.step_in_bucket(bucket)
         self._cursor.copy_(kept[0])
         self.sequence.copy_(kept[1])
         return graph
+
+
+@cache
+def _side_stream(device: torch.device) -> Any:
+    """Where graphs are captured: one stream, for cuBLAS keeps a workspace for each that it has seen."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def steps_of(frames: int, weights: Weights) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,19 +146,19 @@ class Engine:
                     two_step=request.two_step,
                 )
             taken = kept
-            blocks = decoder.run(self._block)
             start = 1 + min(self.weights.delays) + kept
-            while True:
-                with torch.inference_mode(), backend.threads(self._threads()):
-                    decided = next(blocks, None)
-                    if decided is None:
-                        break
-                    fresh = decoder.frames(taken, max(taken, decided)).index_select(0, back)
-                if on_steps is not None:
-                    on_steps(before + decided + max(self.weights.delays) + 1 - start)
-                if fresh.shape[2]:
-                    taken = decided
-                    yield fresh
+            with closing(decoder.run(self._block)) as blocks:
+                while True:
+                    with torch.inference_mode(), backend.threads(self._threads()):
+                        decided = next(blocks, None)
+                        if decided is None:
+                            break
+                        fresh = decoder.frames(taken, max(taken, decided)).index_select(0, back)
+                    if on_steps is not None:
+                        on_steps(before + decided + max(self.weights.delays) + 1 - start)
+                    if fresh.shape[2]:
+                        taken = decided
+                        yield fresh
             before += steps - start
             with torch.inference_mode():
                 whole = decoder.frames(0, frames).index_select(0, back)

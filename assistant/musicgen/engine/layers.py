@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from assistant.musicgen.engine.cached_attention import attend
+from assistant.musicgen.engine.source import Linear
 
 _EPSILON = 1e-5  # of audiocraft's layer norms
 
@@ -17,10 +17,10 @@ _EPSILON = 1e-5  # of audiocraft's layer norms
 class Norm(nn.Module):
     """Layer normalisation in float32, `[rows, dim]` to the same."""
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+    def __init__(self, norm: Linear) -> None:
         super().__init__()
-        self._weight, self._bias = weight, bias
-        self._shape = list(weight.shape)
+        self._weight, self._bias = norm.weight, norm.bias
+        self._shape = list(norm.weight.shape)
         self._epsilon = _EPSILON
 
     def forward(self, x: Tensor) -> Tensor:
@@ -31,21 +31,9 @@ class Norm(nn.Module):
 class Cross(nn.Module):
     """Attention to the words, whose keys and values are computed once a clip."""
 
-    def __init__(
-        self,
-        norm: nn.Module,
-        query: nn.Module,
-        out: nn.Module,
-        *,
-        pairs: Tensor,
-        bias: Tensor | None,
-        out_has_bias: bool,
-    ) -> None:
+    def __init__(self, norm: nn.Module, query: nn.Module, out: nn.Module) -> None:
         super().__init__()
         self.norm, self.query, self.out = norm, query, out
-        self.out_has_bias = out_has_bias
-        # For keys and values of the words, `[2 · dim, dim]` and `[2 · dim]`.
-        self.pairs, self.bias = pairs, bias
 
     def forward(self, x: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, heard: Tensor) -> Tensor:
         """`x` `[padded, dim]` after it heard the words.
@@ -73,21 +61,16 @@ class Layer(nn.Module):
         up: nn.Module,
         gelu: bool,
         down: nn.Module,
-        alone: bool,
     ) -> None:
         super().__init__()
         self.norm, self.qkv, self.out = norm, qkv, out
         self.cross = cross
         self.inner_norm, self.up, self.gelu, self.down = inner_norm, up, gelu, down
-        # Whether one CPU thread computes.
-        self.alone = alone
 
     def forward(
         self, x: Tensor, place: Tensor, attended: int, bias: Tensor | None, keys: Tensor, values: Tensor
     ) -> Tensor:
         """`x` `[padded, dim]` after it heard the first `attended` places of the caches."""
-        if self.alone and bias is None:
-            return x + self.out(attend(self.qkv(self.norm(x)), keys, values, attended))
         rows, heads, size = keys.size(0), keys.size(1), keys.size(3)
         packed = self.qkv(self.norm(x)).to(keys.dtype).view(-1, 3, heads, 1, size)
         q, k, v = packed.narrow(0, 0, rows).unbind(1)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from assistant.musicgen.engine.layers import Stack
 from assistant.musicgen.engine.weights import Weights
 
 _WORDS_MULTIPLE = 16
@@ -24,8 +25,9 @@ class Rows:
     """
 
     def __init__(self, weights: Weights, rows: int, length: int, words: Sequence[Tensor]) -> None:
-        self._weights, self._rows = weights, rows
-        device, layers = weights.device, len(weights.stack.layers)
+        assert isinstance(weights.stack, Stack)
+        self._weights, self._rows, self._stack = weights, rows, weights.stack
+        device, layers = weights.device, len(self._stack.layers)
         tile = 1 if device.type == "cpu" else _GPU_TILE
         self.padded = -(-rows // tile) * tile
         each = (rows, weights.heads, length, weights.dim // weights.heads)
@@ -78,7 +80,7 @@ class Rows:
 
     @property
     def _layers(self) -> list[Any]:
-        return list(self._weights.stack.layers)
+        return list(self._stack.layers)
 
     def _take_words(self, words: Sequence[Tensor]) -> None:
         """Keys and values of the words, once for the whole clip."""
@@ -92,8 +94,8 @@ class Rows:
         lengths = torch.tensor([len(one) for one in words], device=device)
         silent = (places >= lengths[:, None])[:, None, None, :]
         self._mask = torch.zeros(silent.shape, device=device, dtype=number).masked_fill_(silent, -torch.inf)
-        for layer in self._layers:
-            matrix, bias = layer.cross.pairs, layer.cross.bias
+        for cross in self._weights.crosses:
+            matrix, bias = cross.pairs.weight, cross.pairs.bias
             # Row by row: a product of many rows may round otherwise than one of few.
             projected = torch.stack([F.linear(one.to(matrix.dtype), matrix, bias) for one in source])
             both = projected.view(len(words), longest, 2, self._weights.heads, -1).permute(2, 0, 3, 1, 4)
@@ -101,12 +103,13 @@ class Rows:
 
     def _hear_nothing(self) -> None:
         """What rows without words hear: the values of nothing, which is their bias; without one, nothing."""
-        crosses = [layer.cross for layer in self._layers if layer.cross is not None]
-        if not crosses or not (self._words or crosses[0].bias is not None or crosses[0].out_has_bias):
+        crosses = self._weights.crosses
+        biased = bool(crosses) and (crosses[0].pairs.bias is not None or crosses[0].out.bias is not None)
+        if not crosses or not (self._words or biased):
             return
         dim = self._weights.dim
         for cross in crosses:
             heard = torch.zeros((self.padded, dim), device=self._weights.device)
-            if cross.bias is not None:
-                heard += cross.bias[dim:].float()
+            if cross.pairs.bias is not None:
+                heard += cross.pairs.bias[dim:].float()
             self._heard.append(heard)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from assistant.musicgen.engine.drawing import draw
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -28,24 +30,33 @@ def guide(with_words: Tensor, without: Tensor, guidance: float) -> Tensor:
     return without + (with_words - without) * guidance
 
 
-def choose(logits: Tensor, uniform: Tensor | None, temperature: float, top_k: int, top_p: float) -> Tensor:
+def choose(logits: Tensor, uniform: Tensor | None, sampling: Sampling) -> Tensor:
     """Tokens `[…]` for logits `[…, card]` and numbers between 0 and 1 `[…]`; without those the likeliest.
 
     The token at which the cumulative probability, in the order of the codebook, passes the number: the
-    law is that of `torch.multinomial`, nothing waits for the host, and small errors in the logits
-    hardly ever change the token.
+    law is that of `torch.multinomial`, and small errors in the logits hardly ever change the token.
     """
+    temperature = sampling.temperature
     if temperature <= 0.0 or uniform is None:
         return logits.argmax(dim=-1)
+    if logits.device.type == "cpu" and sampling.top_p <= 0.0:
+        rows = logits.reshape(-1, logits.size(-1)).numpy()
+        drawn = draw(rows, uniform.flatten().numpy(), temperature, sampling.top_k)
+        return torch.from_numpy(drawn).view_as(uniform)
+    return draw_on_device(logits, uniform, sampling)
+
+
+def draw_on_device(logits: Tensor, uniform: Tensor, sampling: Sampling) -> Tensor:
+    """The same on any device, for a temperature above 0; nothing waits for the host."""
+    temperature, top_k, top_p = sampling.temperature, sampling.top_k, sampling.top_p
     weights = torch.softmax(logits / temperature, dim=-1)
     if top_p > 0.0:
         weights = weights * within_top_p(weights, top_p)
-    elif top_k > 0 and top_k < weights.size(-1):
+    elif 0 < top_k < weights.size(-1):
         likeliest = torch.topk(weights, top_k, dim=-1, sorted=False)[0]
         weights = weights * (weights >= likeliest.amin(dim=-1, keepdim=True))
     sums = weights.cumsum(dim=-1)
-    total = sums.narrow(-1, sums.size(-1) - 1, 1)
-    return (sums <= uniform.unsqueeze(-1) * total).sum(dim=-1)
+    return (sums <= uniform.unsqueeze(-1) * sums[..., -1:]).sum(dim=-1)
 
 
 def within_top_p(probabilities: Tensor, top_p: float) -> Tensor:

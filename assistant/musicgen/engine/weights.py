@@ -7,14 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from assistant.errors import MusicHelperError
-from assistant.i18n import _
 from assistant.musicgen import backend
+from assistant.musicgen.engine import alone
 from assistant.musicgen.engine.layers import Cross, Layer, Norm, Stack
+from assistant.musicgen.engine.one_thread import Layers
+from assistant.musicgen.engine.panels import has_vectors
 from assistant.musicgen.engine.products import pack, require_eight_bits
+from assistant.musicgen.engine.source import (
+    CrossSource,
+    LayerSource,
+    Linear,
+    heads_of,
+    layers_of,
+    norm_of,
+    other_shape,
+)
 from assistant.musicgen.forward import has_known_shape
 
 
@@ -22,9 +31,12 @@ from assistant.musicgen.forward import has_known_shape
 class Weights:
     """All that a decoding step reads."""
 
-    stack: Stack
+    stack: Stack | Layers
+    """As `rows.Rows` takes it, or, where one CPU thread computes, as `alone.AloneRows` does."""
     step: Any
-    """The stack as a decoding step calls it: on a CPU compiled by TorchScript, which halves the time."""
+    """A `Stack` as a decoding step calls it: on a CPU compiled by TorchScript, which halves the time."""
+    crosses: tuple[CrossSource, ...]
+    """Of each layer; none where no layer hears words."""
     embeddings: Tensor
     """`[codebooks · (card + 1), dim]`: the tables of the codebooks one below the other."""
     dim: int
@@ -41,6 +53,11 @@ class Weights:
     device: torch.device
     parameters_a_step: int
     """Weights that a step reads."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether one CPU thread computes."""
+        return isinstance(self.stack, Layers)
 
     def positions(self, length: int) -> Tensor:
         """Sines and cosines `[length, dim]`, in float32 whatever the weights are (audiocraft's
@@ -60,32 +77,29 @@ def pack_weights(lm: Any, precision: str) -> Weights:
     """
     delays = _delays(lm)
     if not has_known_shape(lm) or delays is None or lm.fuser.cross_attention_pos_emb:
-        raise _other_shape()
-    first = lm.emb[0].weight
-    device = first.device
-    if precision == "int8":
-        require_eight_bits(device)
+        raise other_shape()
+    device = lm.emb[0].weight.device
     parameters = _parameters_a_step(lm)
-    number = torch.float32
-    if device.type != "cpu":
-        number = torch.float16 if precision == "int8" else getattr(torch, precision)
-    kept = number
-    alone = device.type == "cpu" and not backend.worth_threads(parameters)
-    if alone and precision != "float32":
-        kept = torch.float16
-    biases = [one.bias for one in lm.linears]
-    stack = Stack(
-        [_layer(layer, precision, alone) for layer in lm.transformer.layers],
-        _norm(lm.out_norm),
-        pack(
-            torch.cat([one.weight for one in lm.linears]),
-            None if biases[0] is None else torch.cat(biases),
-            precision,
-        ),
-    ).eval()
+    layers, last_norm, heads = list(layers_of(lm)), norm_of(lm.out_norm), heads_of(lm)
+    number = kept = torch.float32
+    stack: Stack | Layers
+    if device.type == "cpu" and not backend.worth_threads(parameters) and has_vectors():
+        kept = torch.float32 if precision == "float32" else torch.float16
+        stack = alone.pack_layers(layers, last_norm, heads, precision)
+    else:
+        if precision == "int8":
+            require_eight_bits(device)
+        if device.type != "cpu":
+            number = kept = torch.float16 if precision == "int8" else getattr(torch, precision)
+        stack = Stack(
+            [_layer(layer, precision) for layer in layers],
+            Norm(last_norm),
+            pack(heads.weight, heads.bias, precision),
+        ).eval()
     return Weights(
         stack=stack,
-        step=scripted(stack) if device.type == "cpu" else stack,
+        step=scripted(stack) if device.type == "cpu" and isinstance(stack, Stack) else stack,
+        crosses=tuple(layer.cross for layer in layers if layer.cross is not None),
         embeddings=torch.cat([table.weight.detach() for table in lm.emb]).float(),
         dim=lm.dim,
         heads=lm.transformer.layers[0].self_attn.num_heads,
@@ -101,13 +115,6 @@ def pack_weights(lm: Any, precision: str) -> Weights:
     )
 
 
-def _other_shape() -> MusicHelperError:
-    return MusicHelperError(
-        _("No clips can be made with a model of this shape."),
-        _("Meta's MusicGen models can be used, and those made from them."),
-    )
-
-
 def scripted(module: Any) -> Any:
     """The module, or the function, without Python between its operations; itself where torch cannot."""
     try:
@@ -118,55 +125,23 @@ def scripted(module: Any) -> Any:
         return module
 
 
-def _layer(layer: Any, precision: str, alone: bool) -> Layer:
-    attention = layer.self_attn
+def _layer(layer: LayerSource, precision: str) -> Layer:
+    def packed(linear: Linear) -> Any:
+        return pack(linear.weight, linear.bias, precision)
+
+    cross = None
+    if layer.cross is not None:
+        cross = Cross(Norm(layer.cross.norm), packed(layer.cross.query), packed(layer.cross.out))
     return Layer(
-        norm=_norm(layer.norm1),
-        qkv=pack(attention.in_proj_weight, attention.in_proj_bias, precision),
-        out=pack(*_scaled(attention.out_proj, layer.layer_scale_1), precision),
-        cross=_cross(layer, precision),
-        inner_norm=_norm(layer.norm2),
-        up=pack(layer.linear1.weight, layer.linear1.bias, precision),
-        gelu=_is_gelu(layer.activation),
-        down=pack(*_scaled(layer.linear2, layer.layer_scale_2), precision),
-        alone=alone,
+        norm=Norm(layer.norm),
+        qkv=packed(layer.qkv),
+        out=packed(layer.out),
+        cross=cross,
+        inner_norm=Norm(layer.inner_norm),
+        up=packed(layer.up),
+        gelu=layer.gelu,
+        down=packed(layer.down),
     )
-
-
-def _cross(layer: Any, precision: str) -> Cross | None:
-    attention = layer.cross_attention
-    if attention is None:
-        return None
-    weight, bias = attention.in_proj_weight.detach(), attention.in_proj_bias
-    dim = weight.shape[1]
-    out, out_bias = _scaled(attention.out_proj, layer.layer_scale_cross)
-    return Cross(
-        _norm(layer.norm_cross),
-        pack(weight[:dim], None if bias is None else bias[:dim], precision),
-        pack(out, out_bias, precision),
-        pairs=weight[dim:].clone(),
-        bias=None if bias is None else bias[dim:].detach().clone(),
-        out_has_bias=out_bias is not None,
-    )
-
-
-def _scaled(linear: Any, scale: Any) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias of a linear map with the layer scale after it made part of them."""
-    weight, bias = linear.weight.detach(), linear.bias
-    factors = getattr(scale, "scale", None)
-    if factors is None:
-        return weight, bias
-    return weight * factors.detach()[:, None], None if bias is None else bias.detach() * factors
-
-
-def _norm(module: Any) -> Norm:
-    return Norm(module.weight.detach().float(), module.bias.detach().float())
-
-
-def _is_gelu(activation: Any) -> bool:
-    if activation not in (F.gelu, F.relu):
-        raise _other_shape()
-    return activation is F.gelu
 
 
 def _delays(lm: Any) -> tuple[int, ...] | None:
