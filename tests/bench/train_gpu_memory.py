@@ -123,8 +123,9 @@ def counted(card: Card, size: str, spec: FinetuneSpec, memory: int | None) -> Co
             one.grad = torch.zeros_like(one)
         learner.optimizer.step()
         learner.optimizer.zero_grad(set_to_none=True)
-        moments = tree_leaves([*learner.optimizer.state.values()])
-        card.mark([one for one in moments if isinstance(one, Tensor)], "optimizer")
+        for one in tree_leaves([*learner.optimizer.state.values()]):
+            card.mark([one], "optimizer")
+        del one  # the optimizer of 8 bits replaces them
         card.waits.clear()
         learner.update(batch, 1e-5, 10)
         forward._positions.clear()

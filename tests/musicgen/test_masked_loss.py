@@ -19,7 +19,7 @@ DELAYS = [[0, 1, 2, 3], [0, 0, 1, 1, 2, 2, 3, 3], [0, 0, 0, 0]]
 CAPTIONS = ["a slow jazz tune", None, "rock"]
 
 
-def model(delays: list[int]) -> Any:
+def model(delays: list[int], layers: int = 2) -> Any:
     from audiocraft.models import builders
     from omegaconf import OmegaConf
 
@@ -27,7 +27,7 @@ def model(delays: list[int]) -> Any:
     from tests.musicgen.tiny_models import tiny_configs
 
     _codec, config = tiny_configs()
-    config["transformer_lm"]["n_q"] = len(delays)
+    config["transformer_lm"].update(n_q=len(delays), num_layers=layers)
     config["codebooks_pattern"]["delay"]["delays"] = delays
     torch.manual_seed(3)
     lm: Any = builders.get_lm_model(OmegaConf.create(config))
