@@ -21,11 +21,11 @@ SCREEN = ("textual", "rich", "tui")
 LATE = frozenset(
     f"assistant.musicgen.{name}"
     for name in (
-        "adam8bit", "attention", "clip_sounds", "compiling", "engine.cached_attention", "engine.codec",
+        "adam8bit", "attention", "clip_sounds", "compiling", "engine.alone", "engine.codec",
         "engine.conditioning", "engine.decoder", "engine.engine", "engine.layers", "engine.products",
-        "engine.rows", "engine.sampler", "engine.weights", "finish", "forward", "generation", "learner",
-        "loss", "lora", "mini.codec", "mini.lm", "mini.losses", "mini.packaging", "mini.tokens",
-        "optimizer", "preflight", "preparing", "samples", "sharding", "training",
+        "engine.rows", "engine.sampler", "engine.source", "engine.weights", "finish", "forward",
+        "generation", "learner", "lora", "loss", "mini.codec", "mini.lm", "mini.losses", "mini.packaging",
+        "mini.tokens", "optimizer", "preflight", "preparing", "samples", "sharding", "training",
     )
 )  # fmt: skip
 """Imported only in a process of their own, where loading torch at the top is right."""

@@ -97,6 +97,7 @@ def build(size: str, device: torch.device, number: torch.dtype) -> Any:
 def counted(card: Card, size: str, spec: FinetuneSpec, memory: int | None) -> Counted:
     """An update, of two passes at most, of a model that is built on a card and has its moments already."""
     number = torch.bfloat16
+    _forget_tables()  # one that is there already would not be counted
     with card:
         halved = card.device.type == "cuda" and trains_adapters(spec, PARAMETERS[size])
         lm = build(size, card.device, number if halved else torch.float32)
@@ -128,9 +129,13 @@ def counted(card: Card, size: str, spec: FinetuneSpec, memory: int | None) -> Co
         del one  # the optimizer of 8 bits replaces them
         card.waits.clear()
         learner.update(batch, 1e-5, 10)
-        forward._positions.clear()
-        attention._future.cache_clear()
+        _forget_tables()
     return Counted(plan, card.peak, loading, card.at_peak(), dict(card.waits))
+
+
+def _forget_tables() -> None:
+    forward._positions.clear()
+    attention._future.cache_clear()
 
 
 def _gradient(one: Tensor) -> Tensor:
