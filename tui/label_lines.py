@@ -237,7 +237,7 @@ class LabelLines:
         if action == OPEN and item.proposal:
             right = f"{item.proposal.probability:.0%}"
         right = fit(visible(right), 9)
-        room = max(4, width - len(right) - 4)
+        room = max(4, width - len_cells(right) - 4)
         return Content.assemble(
             (f"{shown.mark} ", shown.style),
             (

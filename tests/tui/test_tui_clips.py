@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from assistant.i18n import set_language
 from assistant.library.library import Library
 from assistant.serving import client as serving
 from assistant.serving.client import Clip
@@ -239,3 +242,13 @@ async def test_each_digit_to_five_is_a_rating(opened: Opened, clips: Library) ->
         for rating in (1, 2, 3, 4, 5):
             await press(pilot, str(rating))
             await until(pilot, lambda rating=rating: clips.ledger.clips()[0].rating == rating)  # type: ignore[misc]
+
+
+async def test_wide_words_have_room_in_the_list(opened: Opened, clips: Library) -> None:
+    async with opened(mode="generate", size=(120, 40)) as pilot:
+        view = await at_clips(pilot)
+        clip = replace(view.rows.rows[0], made=time.time() - 2.3 * 3600)
+        set_language("zh_TW")
+        line = view._line(clip, 60)
+        assert line.cell_length <= 60
+        assert line.plain.endswith("2.3 小時前")

@@ -243,6 +243,16 @@ async def test_flagged_tracks_can_be_gone_through(opened: Opened, music: Library
         await until(pilot, lambda: len(page(pilot).session.items) == 3)
 
 
+async def test_wide_genres_have_room_in_the_queue(opened: Opened) -> None:
+    async with opened(mode="label") as pilot:
+        screen = await ready(pilot)
+        item = screen.session.items[0]
+        screen.session.decided[item.track.id] = ("label", "爵士樂")
+        line = screen.lines.queue_line(item, 40)
+        assert line.cell_length <= 40
+        assert line.plain.endswith(" 爵士樂")
+
+
 async def test_contradicted_labels_are_moved_or_kept_and_asked_about_once(
     opened: Opened, music: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from assistant.i18n import _
 from tui import generating
-from tui.text import ago, clock, fit, pad, visible
+from tui.text import ago, clock, fit, len_cells, pad, visible
 from tui.widgets.mel_picture import MelPicture
 from tui.widgets.rows import RowList
 from tui.widgets.waveform import Waveform
@@ -121,7 +121,7 @@ class ClipView(Vertical):
         prompt = str(clip.recipe.get("prompt") or "")
         when = pad(ago(clip.made, time.time()), 11, right=True) if width >= 44 else ""
         length = pad(clock(clip.duration), 6, right=True)
-        room = max(6, width - 6 - len(when) - 5)
+        room = max(6, width - 6 - len_cells(when) - 5)
         text = (pad(visible(prompt), room), "") if prompt else (pad(_("anything"), room), "$dim")
         first = "A" if self.first is not None and self.first.id == clip.id else " "
         return Content.assemble(

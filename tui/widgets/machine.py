@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from assistant.i18n import _
-from tui.text import bar, fit, size
+from tui.text import bar, fit, len_cells, pad, size
 
 if TYPE_CHECKING:
     from assistant.runs.gpu import Gpu
@@ -36,7 +36,7 @@ def machine_lines(view: RunView, width: int, height: int) -> list[Content]:
     lines = [line for gpu in view.gpus for line in _gpu(gpu, view)]
     if not view.gpus:
         lines.append(Content.styled(_("No GPU; the processors of this machine compute."), "$dim"))
-    label = max(len(_("use")), len(_("memory"))) + 1
+    label = max(len_cells(_("use")), len_cells(_("memory"))) + 1
     for word, place in ((_("use"), 0), (_("memory"), 1)):
         loads = [load[place] for load in view.loads]
         if not loads:
@@ -44,7 +44,7 @@ def machine_lines(view: RunView, width: int, height: int) -> list[Content]:
         cells = max(8, width - label - 6)
         lines.append(
             Content.assemble(
-                (word.ljust(label), "$dim"), (spark(loads, cells), "$accent"), f" {loads[-1]:4.0%}"
+                (pad(word, label), "$dim"), (spark(loads, cells), "$accent"), f" {loads[-1]:4.0%}"
             )
         )
     return lines[:height]
